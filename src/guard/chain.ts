@@ -80,7 +80,7 @@ export class GuardChain {
       done(rejection as Error);
       return;
     }
-    request.record.received();
+    for (const recording of request.record.recordings ?? []) recording.received();
     done();
   }
 

@@ -17,18 +17,21 @@ const options = defineOptions('Filter', {
 
 export type CorsOptions = OptionValues<typeof options>;
 
-/** Tells browsers that only own pages, and those of `--cors-allowed-origins`, may read or embed the answer. */
+/** Tells browsers that pages of `--cors-allowed-origins` may read and embed the answer too. Without it only own pages may: `RequestContext`. */
 export const cors = {
   name: 'CORS',
   stage: 'answer',
   options,
   reasons: [],
   judges: everyMount,
-  create(values: CorsOptions): Check {
+  create(values: CorsOptions): Check | undefined {
     const policy = corsPolicyOf(values);
-    return request => {
-      request.answerHeaders = policy === undefined ? ownPagesOnly : policy.answerHeaders(request.head);
-    };
+    return (
+      policy &&
+      (request => {
+        request.answerHeaders = policy.answerHeaders(request.head);
+      })
+    );
   },
 } as const satisfies Guard;
 
@@ -102,7 +105,7 @@ export const preflight = {
  * authenticated, because browsers send no credentials with it. A preflight is never sent to the API server.
  */
 function answerPreflight({ head, reply, answerHeaders }: RequestContext): typeof answered | undefined {
-  if (head.method !== 'OPTIONS' || !answerHeaders?.includes('Access-Control-Allow-Origin')) return undefined;
+  if (head.method !== 'OPTIONS' || !answerHeaders.includes('Access-Control-Allow-Origin')) return undefined;
   reply.code(204).send();
   return answered;
 }

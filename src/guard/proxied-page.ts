@@ -33,7 +33,7 @@ export const proxiedPage = {
     if (!sandboxesProxiedPages(options, authentication)) return undefined;
     return request => {
       if (!mayBeProxiedPage(request.path.received.path)) return;
-      request.answerHeaders = [...(request.answerHeaders ?? []), ...sandbox];
+      request.answerHeaders = [...request.answerHeaders, ...sandbox];
     };
   },
 } as const satisfies Guard;

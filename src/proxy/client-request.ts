@@ -10,7 +10,7 @@ import type { MissingRights } from '../reviews/missing-rights.js';
 import type { ConnectionKind, OutgoingBody, ResponseSink, SocketReader } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
-import type { DocumentPolicy } from './documents.js';
+import type { DocumentPolicy } from './answer-fields.js';
 import { clientHeaders } from './headers.js';
 import type { OpenStreams } from './open-streams.js';
 import type { Route, RoutedTrip } from './route.js';

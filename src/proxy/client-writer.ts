@@ -6,9 +6,9 @@ import type { OpenRequest } from '../request/context.js';
 import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js';
 import { type BodySink, type ClientSink, LaggingError } from '../transport/round-trip.js';
 import { UpstreamError } from '../transport/upstream-error.js';
+import type { DocumentPolicy } from './answer-fields.js';
 import { AnswerParts } from './answer-parts.js';
 import { cut } from './cut.js';
-import type { DocumentPolicy } from './documents.js';
 import { type HeadRequest, removeImpossible, responseHeaders, trailerFields } from './headers.js';
 import type { RoutedTrip } from './route.js';
 

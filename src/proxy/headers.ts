@@ -4,8 +4,13 @@ import { type RawHeaders, removeFields } from '../http/header-fields.js';
 import { withoutBearerProtocol } from '../kubernetes/bearer-protocol.js';
 import { impersonationPrefix } from '../kubernetes/impersonation.js';
 import type { RequestContext } from '../request/context.js';
-import { clientValue, type FieldRequest } from './answer-fields.js';
-import { type DocumentPolicy, documentFields, isLeftToGuards } from './documents.js';
+import {
+  clientValue,
+  type DocumentPolicy,
+  documentFields,
+  type FieldRequest,
+  isLeftToGuards,
+} from './answer-fields.js';
 import { type PrefixedRequest, relocate } from './location.js';
 
 /** What the proxy adds to the client's header fields, and which of these it drops. */
@@ -121,7 +126,7 @@ export function responseHeaders(
     removeFields(headers, 'x-content-type-options');
     headers.push(...added);
   }
-  if (request.answerHeaders !== undefined) headers.push(...request.answerHeaders);
+  headers.push(...request.answerHeaders);
   return fields;
 }
 
@@ -138,7 +143,7 @@ export function switchingProtocols(
     const value = clientValue(name.toLowerCase(), headers[index + 1] as string, request, policy);
     if (value !== undefined) head += `${name}: ${value}\r\n`;
   }
-  const added = request.answerHeaders ?? [];
+  const added = request.answerHeaders;
   for (let index = 0; index < added.length; index += 2) head += `${added[index]}: ${added[index + 1]}\r\n`;
   return `${head}\r\n`;
 }

@@ -7,12 +7,7 @@ import type { RequestHead } from '../http/request-head.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import { type FailureObserver, StatusError } from '../kubernetes/status.js';
 import { ownCopy } from '../lib/own-copy.js';
-import type {
-  createRequestLines,
-  Logger,
-  RequestLineFields,
-  RequestOrigin,
-} from '../observability/log/logger.js';
+import type { createRequestLines, LineFields, Logger } from '../observability/log/logger.js';
 import type { ClusterMetrics } from '../observability/metrics/metrics.js';
 import {
   isSuccess,
@@ -23,7 +18,6 @@ import type { RecordedRequest, Recorder, Recording } from '../observability/reco
 import type { CallObserver } from '../transport/upstream-call.js';
 import type { EndReason, Revocation } from './end-reason.js';
 import type { Mount } from './mount.js';
-import { passedSince } from './passed-bytes.js';
 import type { RequestPath } from './request-path.js';
 
 /** What the records of a server are written with. */
@@ -31,10 +25,10 @@ export interface RecordParts {
   /** Metrics of requests that go to no API server. */
   readonly nowhere: ClusterMetrics;
   readonly recorders: readonly Recorder[];
-  readonly logger: Pick<Logger, 'isLevelEnabled' | 'debug' | 'info' | 'warn'>;
+  readonly logger: Pick<Logger, 'isLevelEnabled'>;
   /** Which requests have a line in the log; `errors`: those that failed or ended with 4xx or 5xx. */
   readonly logRequests: 'all' | 'errors' | 'none';
-  /** Writes the lines of requests that have not failed, to the logger's destination. */
+  /** Writes the lines to the logger's destination. */
   readonly writeLine: ReturnType<typeof createRequestLines>;
   /** Remembers the groups of callers that API servers refuse. */
   readonly refusedGroups: { add(group: string, cluster: string | undefined): void };
@@ -60,7 +54,8 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   readonly info: RequestInfo;
   /** Whether the API server would call the request long-running. */
   readonly longRunning: boolean;
-  readonly origin: RequestOrigin;
+  /** What its lines say from the start. */
+  readonly origin: ReturnType<typeof originOf>;
   readonly #parts: RecordParts;
   readonly #metrics: ClusterMetrics;
   /** Undefined for requests to the proxy's own endpoints, which are not counted. */
@@ -136,11 +131,6 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
     else this.#onEnd.push(callback);
   }
 
-  /** The guards have let the request pass. */
-  received(): void {
-    for (const recording of this.recordings ?? []) recording.received();
-  }
-
   annotate(key: string, value: string): void {
     for (const recording of this.recordings ?? []) recording.annotate(key, value);
   }
@@ -206,7 +196,8 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
     const { failure } = this;
     if (this.#response.headersSent) this.code = this.#response.statusCode;
     // On an HTTP/2 connection, frames and compressed heads are counted too.
-    const { received, sent } = passedSince(socket);
+    const { received, sent } = passedBytes(socket);
+    passedBefore.set(socket, { received: socket.bytesRead, sent: socket.bytesWritten });
     const seconds = (performance.now() - this.#startedAt) / 1000;
     if (failure instanceof StatusError) failure.count(this);
     for (const recording of this.recordings ?? []) recording.completed(this.code, failure);
@@ -217,13 +208,10 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   }
 
   #log(bytes: number, seconds: number): void {
-    const { failure } = this;
     const { logger, writeLine } = this.#parts;
     const level = this.#level();
     if (level === undefined || !logger.isLevelEnabled(level)) return;
-    const fields = this.#fields(bytes, Math.round(seconds * 1e6) / 1e3);
-    if (failure === undefined) writeLine(level, fields, 'request');
-    else logger[level]({ ...fields, err: failure }, 'request');
+    writeLine(level, this.#fields(bytes, Math.round(seconds * 1e6) / 1e3), 'request', this.failure);
   }
 
   /**
@@ -244,25 +232,20 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   }
 
   /** @param bytes Written to the client's connection for this request, including heads and framing. */
-  #fields(bytes?: number, durationMs?: number): RequestLineFields {
-    const { info, origin } = this;
+  #fields(bytes?: number, durationMs?: number): LineFields {
+    const { info } = this;
     return {
-      method: origin.method,
-      path: origin.path,
-      remoteAddress: origin.remoteAddress,
-      clientAddress: origin.clientAddress,
-      cluster: origin.cluster,
+      ...this.origin,
       user: this.user,
       impersonatedUser: this.impersonatedUser,
       deniedBy: this.deniedBy,
-      requestId: origin.requestId,
-      traceparent: origin.traceparent,
       verb: info.verb,
       apiGroup: info.apiGroup || undefined,
       version: info.apiVersion || undefined,
       resource: info.resource || undefined,
       subresource: info.subresource || undefined,
       namespace: info.namespace || undefined,
+      // Not `name`: tools that print pino's lines take that for the logger's name.
       resourceName: info.name || undefined,
       code: this.code,
       filtered: this.isFiltered || undefined,
@@ -276,12 +259,14 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
 
 function originOf(
   { raw, head, path, clientAddress }: BegunRequest,
+  /** Name of the context; undefined if only one cluster is served, and for a request that goes to no cluster. */
   cluster: string | undefined,
-): RequestOrigin {
+) {
   const { rawPath } = path.forServer;
   return {
     method: head.method,
-    // A target that is not a path can contain a password (`http://user:password@host/`), and a path can be very long.
+    // Without the query, which may contain a token. A target that is not a path can contain a password (`http://user:password@host/`), and
+    // a path can be very long.
     path: rawPath.startsWith('/') ? rawPath.slice(0, 2048) : '',
     remoteAddress: raw.socket.remoteAddress,
     clientAddress,
@@ -290,4 +275,13 @@ function originOf(
     requestId: head.requestId ?? randomUUID(),
     traceparent: head.traceparent,
   };
+}
+
+/** The bytes of each connection at the end of its last request. */
+const passedBefore = new WeakMap<Socket, { readonly received: number; readonly sent: number }>();
+
+/** The bytes that a connection has transferred since the end of its last request. */
+export function passedBytes(socket: Socket): { readonly received: number; readonly sent: number } {
+  const before = passedBefore.get(socket) ?? { received: 0, sent: 0 };
+  return { received: socket.bytesRead - before.received, sent: socket.bytesWritten - before.sent };
 }

@@ -28,23 +28,30 @@ export function parseRequestTarget(raw: string): RequestTarget {
   const mark = raw.indexOf('?');
   const rawPath = mark === -1 ? raw : raw.slice(0, mark);
   const query = mark === -1 ? '' : raw.slice(mark + 1);
-  const path = unescapedText(rawPath);
-  const ambiguity = ambiguityOf(rawPath, path, query);
-  return { raw, rawPath, path: ambiguity === undefined ? (path as string) : '', query, ambiguity };
+  const { path, ambiguity } = decode(rawPath, query);
+  return { raw, rawPath, path, query, ambiguity };
 }
 
-function ambiguityOf(rawPath: string, path: string | undefined, query: string): string | undefined {
+function decode(rawPath: string, query: string): Pick<RequestTarget, 'path' | 'ambiguity'> {
+  const path = unescapedText(rawPath);
   if (hasTooManyParameters(query))
-    return `the query has more than ${mostParameters} parameters; some API servers then ignore all of them`;
-  if (!rawPath.startsWith('/')) return 'the request target is not a path; send it as in "GET /api HTTP/1.1"';
-  if (rawPath.includes('\\')) return 'the path contains a backslash; send it as %5C';
-  if (rawPath.includes('#')) return 'the path contains a fragment; send # as %23';
+    return ambiguous(
+      `the query has more than ${mostParameters} parameters; some API servers then ignore all of them`,
+    );
+  if (!rawPath.startsWith('/'))
+    return ambiguous('the request target is not a path; send it as in "GET /api HTTP/1.1"');
+  if (rawPath.includes('\\')) return ambiguous('the path contains a backslash; send it as %5C');
+  if (rawPath.includes('#')) return ambiguous('the path contains a fragment; send # as %23');
   if (path === undefined)
-    return 'the path contains a % without two hexadecimal digits after it; send it as %25';
-  if (control.test(path)) return 'the path contains a control character';
+    return ambiguous('the path contains a % without two hexadecimal digits after it; send it as %25');
+  if (control.test(path)) return ambiguous('the path contains a control character');
   if (dotSegment.test(path))
-    return 'the path contains a "." or ".." segment; send the path that it stands for';
-  return undefined;
+    return ambiguous('the path contains a "." or ".." segment; send the path that it stands for');
+  return { path, ambiguity: undefined };
+}
+
+function ambiguous(ambiguity: string): Pick<RequestTarget, 'path' | 'ambiguity'> {
+  return { path: '', ambiguity };
 }
 
 /** What the rules decide on if nothing says what a path is about. No rule lets it pass. */

@@ -18,7 +18,7 @@ import { WithheldResponse } from './withheld-response.js';
 export interface CallObserver {
   /** What the response that comes next answers: the request is sent, the first time or with another access, or was sent for others already. */
   readonly sent?: ((sent: SentRequest) => void) | undefined;
-  /** The head of a response has come, this number of milliseconds after the request was sent. */
+  /** The head of the response that counts has come, this number of milliseconds after the request was sent. */
   firstByte?(milliseconds: number): void;
   /** The response that counts is a 401 about the proxy's own credential. */
   unauthorized?(): void;
@@ -61,6 +61,8 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   #mayRepeat = false;
   #mayRenew: boolean;
   #sentAt = 0;
+  /** The milliseconds from then to the head of the response. */
+  #waited = 0;
 
   constructor(
     source: AccessSource,
@@ -137,7 +139,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   };
 
   head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
-    this.#observer.firstByte?.(performance.now() - this.#sentAt);
+    this.#waited = performance.now() - this.#sentAt;
     this.#mayRepeat = false;
     if (statusCode === 401 && this.#mayRenew) {
       this.#mayRenew = false;
@@ -185,6 +187,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
 
   /** Gives the sink the head, or throws the error that it gets instead. The sink gets the body directly, which saves 4 % of a watch event. */
   #deliver(statusCode: number, statusMessage: string, headers: string[]): BodySink {
+    this.#observer.firstByte?.(this.#waited);
     const { credential, host } = this.#access as Access;
     if (statusCode === 401 && !this.#request.bringsAuthorization) {
       this.#observer.unauthorized?.();

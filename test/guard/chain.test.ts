@@ -26,11 +26,11 @@ function chainOf(...rules: readonly Rule[]): GuardChain {
   return new GuardChain({} as never, guards as unknown as readonly Guard[], {} as GuardParts);
 }
 
-/** `waits`, `passed`, or the rejection; and how often the record learned that the request was received. */
+/** `waits`, `passed`, or the rejection; and how often a recording learned that the request was received. */
 async function outcomeOf(chain: GuardChain, request = requestOf('GET /api'), hasEnded = () => false) {
   let received = 0;
   const record = {
-    received: () => received++,
+    recordings: [{ received: () => received++ }],
     get hasEnded() {
       return hasEnded();
     },

@@ -286,7 +286,8 @@ describe('the header fields of an answer', () => {
   };
 
   it('let only own pages embed it, and pages of --cors-allowed-origins', () => {
-    assert.equal(fieldsOf(cors, noApp, strangers, requestOf('GET /api', fromApp)), ownPagesOnly);
+    assert.equal(cors.create(noApp), undefined);
+    assert.equal(requestOf('GET /api', fromApp).answerHeaders, ownPagesOnly);
     assert.deepEqual(fieldsOf(cors, app, strangers, requestOf('GET /api', fromApp))?.slice(0, 2), [
       'Access-Control-Allow-Origin',
       'https://app.example',
@@ -308,17 +309,19 @@ describe('the header fields of an answer', () => {
     ] as const) {
       const options = { sandboxProxiedPages, allContexts };
       const request = requestOf(`${pod}/proxy/`);
-      assert.deepEqual(fieldsOf(proxiedPage, options, parts, request), isSandboxed ? sandbox : undefined);
+      const expected = isSandboxed ? [...ownPagesOnly, ...sandbox] : ownPagesOnly;
+      assert.deepEqual(fieldsOf(proxiedPage, options, parts, request), expected);
       request.answerHeaders = ['a', 'b'];
       const fields = fieldsOf(proxiedPage, options, parts, request);
       assert.deepEqual(fields, isSandboxed ? ['a', 'b', ...sandbox] : ['a', 'b']);
-      assert.equal(fieldsOf(proxiedPage, options, parts, requestOf(`${pod}/log`)), undefined);
+      assert.equal(fieldsOf(proxiedPage, options, parts, requestOf(`${pod}/log`)), ownPagesOnly);
     }
   });
 
   it('make a proxied page of every path that some program may take for one', () => {
     const sandboxed = (path: string) =>
-      fieldsOf(proxiedPage, { sandboxProxiedPages: true }, strangers, requestOf(`GET ${path}`)) !== undefined;
+      fieldsOf(proxiedPage, { sandboxProxiedPages: true }, strangers, requestOf(`GET ${path}`)) !==
+      ownPagesOnly;
     for (const path of [
       ...['/a/proxy', '/a/PROXY/b', '/a/proxy;x', '/a%5Cproxy%5Cb', '/a/%2570roxy', '/a%252Fproxy'],
     ])

@@ -28,7 +28,8 @@ function restricted(
 ): string[] {
   const parts = { method: 'GET', received: path, target: path, prefix: '', serverPath };
   const head = new RequestHead({ method: 'GET', rawHeaders: [] });
-  const request = { mount: { namesContext: false }, path: new RequestPath(parts), head } as HeadRequest;
+  const mount = { namesContext: false };
+  const request = { mount, path: new RequestPath(parts), head, answerHeaders: [] } as unknown as HeadRequest;
   return responseHeaders({ statusCode, rawHeaders: headers }, request, { sandboxesProxiedPages }).headers;
 }
 

@@ -314,10 +314,15 @@ describe('the headers of a response to the client', () => {
   it('are the same if protocols are switched, with the hop-by-hop fields of the switch and the fields of guards', () => {
     const upstream = ['Connection', 'Upgrade', 'UPGRADE', 'websocket', 'Access-Control-Allow-Origin', '*'];
     for (const [answerHeaders, added] of [
-      [undefined, ''],
+      [[], ''],
       [['Vary', 'Origin', 'X-B', '2'], 'Vary: Origin\r\nX-B: 2\r\n'],
     ] as const) {
-      const head = switchingProtocols('OK', upstream, { ...request, answerHeaders } as HeadRequest, policy);
+      const head = switchingProtocols(
+        'OK',
+        upstream,
+        { ...request, answerHeaders } as unknown as HeadRequest,
+        policy,
+      );
       assert.equal(head, `HTTP/1.1 101 OK\r\nConnection: Upgrade\r\nUPGRADE: websocket\r\n${added}\r\n`);
     }
   });

@@ -318,12 +318,10 @@ describe('what recorders write of a request', () => {
       ['/api/v1/pods', false],
     ] as const) {
       const { record, told } = create(path, { isRecorded: true });
-      record.received();
       record.opened(200);
-      assert.deepEqual(told.slice(0, 3), [
+      assert.deepEqual(told.slice(0, 2), [
         ['begin', isLong],
         ['annotate', 'kube-api-proxy/cluster', 'dev'],
-        ['received'],
       ]);
       assert.deepEqual(told.at(-1), ['started', 200]);
     }

@@ -1,6 +1,6 @@
 import { fieldValue } from '../../http/header-fields.js';
 import { utf8Text } from '../../http/utf8.js';
-import { sentSince } from '../../request/passed-bytes.js';
+import { passedBytes } from '../../request/record.js';
 import { kindOf } from './filter.js';
 import type { Followed } from './followed.js';
 
@@ -67,7 +67,7 @@ function toRow({ id, stream, time, age, expires, checkedAt }: Followed): ListedS
     clientAddress: request.clientAddress ?? request.raw.socket.remoteAddress,
     userAgent: userAgent && utf8Text(userAgent.slice(0, mostOfUserAgent)),
     requestId: origin.requestId,
-    bytes: request.http2?.bytesSent ?? sentSince(request.raw.socket),
+    bytes: request.http2?.bytesSent ?? passedBytes(request.raw.socket).sent,
     ageSeconds: Math.floor(age / 1_000),
     since: timeOf(time),
     expires: expires === undefined ? undefined : timeOf(expires),

@@ -155,83 +155,26 @@ function describe(error: unknown): ErrorDescription {
   };
 }
 
-/** What is known about a request from the start. */
-export interface RequestOrigin {
-  readonly method: string;
-  /** Path as sent, without its query, which may contain a token. */
-  readonly path: string;
-  /** The peer's. */
-  readonly remoteAddress: string | undefined;
-  /** The client's, from a trusted proxy; undefined if the peer is the client. */
-  readonly clientAddress: string | undefined;
-  /** Name of the context; undefined if only one cluster is served, and for a request that goes to no cluster. */
-  readonly cluster: string | undefined;
-  /** The request's X-Request-Id: the client's, or a new one. */
-  readonly requestId: string;
-  /** W3C Trace Context, which goes to the API server unchanged; undefined without one. */
-  readonly traceparent: string | undefined;
-}
-
-/** The fields of a line about a request; the line leaves out undefined ones. */
-export interface RequestLineFields extends RequestOrigin {
-  readonly user: string | undefined;
-  readonly impersonatedUser: string | undefined;
-  /** Name of an authorizer. */
-  readonly deniedBy: string | undefined;
-  readonly verb: string;
-  readonly apiGroup: string | undefined;
-  readonly version: string | undefined;
-  readonly resource: string | undefined;
-  readonly subresource: string | undefined;
-  readonly namespace: string | undefined;
-  /** Not `name`: tools that print pino's lines take that for the logger's name. */
-  readonly resourceName: string | undefined;
-  readonly code: number;
-  /** Whether the answer shows only a part of what the API server has. */
-  readonly filtered?: boolean | undefined;
-  readonly auditId: string | undefined;
-  readonly bytes: number | undefined;
-  readonly durationMs: number | undefined;
-  readonly endedBy: string | undefined;
-}
+/** The fields of a line; it leaves out undefined ones. */
+export type LineFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /**
- * Writes lines as pino would, to pino's destination. pino walks an unknown object and searches a serialiser for each key, which takes a
- * tenth of the CPU time of a small GET. These lines always have the same fields.
+ * Writes lines as pino would, to pino's destination. pino searches a serialiser for each key, which takes a tenth of the CPU time of a small
+ * GET.
  */
-export function createRequestLines(
-  logger: Logger,
-): (level: 'debug' | 'info' | 'warn', fields: RequestLineFields, message: string) => void {
+export function createRequestLines(logger: Logger) {
   const inside = logger as unknown as Record<symbol, unknown>;
   const stream = inside[pino.symbols.streamSym] as pino.DestinationStream;
   const bindings = escapeControls(inside[pino.symbols.chindingsSym] as string);
   const { values } = logger.levels;
-  return (level, fields, message) => {
-    const { remoteAddress, clientAddress, traceparent, auditId, bytes, durationMs, endedBy } = fields;
-    let line = `{"level":${values[level]},"time":${Date.now()}${bindings},"method":"${fields.method}"`;
-    line += `,"path":${quote(fields.path)}`;
-    if (remoteAddress !== undefined) line += `,"remoteAddress":"${remoteAddress}"`;
-    if (clientAddress !== undefined) line += `,"clientAddress":"${clientAddress}"`;
-    if (fields.cluster !== undefined) line += `,"cluster":${quote(fields.cluster)}`;
-    if (fields.user !== undefined) line += `,"user":${quote(fields.user)}`;
-    if (fields.impersonatedUser !== undefined)
-      line += `,"impersonatedUser":${quote(fields.impersonatedUser)}`;
-    if (fields.deniedBy !== undefined) line += `,"deniedBy":${quote(fields.deniedBy)}`;
-    line += `,"requestId":${quote(fields.requestId)}`;
-    if (traceparent !== undefined) line += `,"traceparent":${quote(traceparent)}`;
-    line += `,"verb":"${fields.verb}"`;
-    if (fields.apiGroup !== undefined) line += `,"apiGroup":${quote(fields.apiGroup)}`;
-    if (fields.version !== undefined) line += `,"version":${quote(fields.version)}`;
-    if (fields.resource !== undefined) line += `,"resource":${quote(fields.resource)}`;
-    if (fields.subresource !== undefined) line += `,"subresource":${quote(fields.subresource)}`;
-    if (fields.namespace !== undefined) line += `,"namespace":${quote(fields.namespace)}`;
-    if (fields.resourceName !== undefined) line += `,"resourceName":${quote(fields.resourceName)}`;
-    line += `,"code":${fields.code}`;
-    if (fields.filtered === true) line += ',"filtered":true';
-    if (auditId !== undefined) line += `,"auditId":${quote(auditId)}`;
-    if (bytes !== undefined) line += `,"bytes":${bytes}`;
-    if (durationMs !== undefined) line += `,"durationMs":${durationMs}`;
-    if (endedBy !== undefined) line += `,"endedBy":"${endedBy}"`;
+  return (level: 'debug' | 'info' | 'warn', fields: LineFields, message: string, failure?: Error): void => {
+    let line = `{"level":${values[level]},"time":${Date.now()}${bindings}`;
+    for (const name in fields) {
+      const value = fields[name];
+      if (typeof value === 'string') line += `,"${name}":${quote(value)}`;
+      else if (value !== undefined) line += `,"${name}":${value}`;
+    }
+    if (failure !== undefined) line += `,"err":${escapeControls(JSON.stringify(describe(failure)))}`;
     stream.write(`${line},"msg":"${message}"}\n`);
   };
 }

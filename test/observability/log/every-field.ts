@@ -1,4 +1,4 @@
-import type { RequestLineFields } from '../../../src/observability/log/logger.js';
+import type { LineFields } from '../../../src/observability/log/logger.js';
 
 /** The fields of a request's log line, all of them. */
 export const every = {
@@ -25,4 +25,4 @@ export const every = {
   bytes: 1234,
   durationMs: 0.125,
   endedBy: 'client',
-} as const satisfies Required<RequestLineFields>;
+} as const satisfies LineFields;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import pino from 'pino';
 import { escapeControls } from '../../../src/observability/log/control-characters.js';
-import { createRequestLines, type RequestLineFields } from '../../../src/observability/log/logger.js';
+import { createRequestLines, type LineFields } from '../../../src/observability/log/logger.js';
 import { every } from './every-field.js';
 
 const necessary = ['method', 'path', 'requestId', 'verb', 'code'];
@@ -17,7 +17,7 @@ const texts = [
 
 /** Pino's line and the proxy's line for these fields, both without their times. */
 function bothLines(
-  fields: RequestLineFields,
+  fields: LineFields,
   {
     level = 'info' as 'debug' | 'info' | 'warn',
     message = 'request',
@@ -35,7 +35,7 @@ function bothLines(
   return { theirs, ours };
 }
 
-function assertSame(fields: RequestLineFields, more?: Parameters<typeof bothLines>[1]): void {
+function assertSame(fields: LineFields, more?: Parameters<typeof bothLines>[1]): void {
   const { theirs, ours } = bothLines(fields, more);
   assert.equal(ours, theirs);
   assert.ok(ours.endsWith('}\n') && ours.indexOf('\n') === ours.length - 1, 'it is one line');

@@ -229,6 +229,7 @@ export async function createProgram(
         .catch((error: Error) => {
           logger.warn({ reason: error.message }, 'the API server cannot be reached');
         });
+      if (authentication !== undefined) constrainedImpersonation.follow(cluster);
       mayImpersonate?.().catch((error: Error) => {
         logger.warn({ reason: error.message }, 'callers cannot be impersonated');
       });
@@ -254,8 +255,12 @@ function connectionsOf({ used }: ClusterRegistry, openStreams: OpenStreams) {
 }
 
 /** Who may be a caller, but for service accounts, and which groups callers keep. */
-function callerRulesOf({ allowSystemIdentities, acceptGroup }: Options, logger: Logger) {
+function callerRulesOf(
+  { allowSystemIdentities, acceptGroup, serviceAccountsByName }: Options,
+  logger: Logger,
+) {
   return {
+    serviceAccountsByName,
     allowed: new Set(allowSystemIdentities),
     accepted: acceptGroup.length === 0 ? undefined : new AcceptedGroups(acceptGroup, logger),
   };

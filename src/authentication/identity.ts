@@ -45,6 +45,8 @@ export interface IdentityRules {
 export interface CallerRules extends IdentityRules {
   /** Undefined if callers keep all their groups. */
   readonly accepted?: AcceptedGroups | undefined;
+  /** Whether service accounts are sent by their names alone: `--service-accounts-by-name`. */
+  readonly serviceAccountsByName?: boolean;
 }
 
 /** The options that all methods share. */
@@ -59,6 +61,11 @@ export const identity = {
       type: texts('GROUP'),
       default: '',
       help: 'Group that callers keep, besides those that Kubernetes gives; all other ones are left out. By default they keep all. It can be repeated.',
+    },
+    serviceAccountsByName: {
+      type: bool,
+      default: 'false',
+      help: 'Send service accounts without groups, uid and extra fields, as constrained impersonation needs it.',
     },
     allowImpersonation: {
       type: bool,
@@ -104,8 +111,8 @@ export function sizeProblem(
  * " system:masters" as system:masters, and an empty name as the proxy's own identity. Only then are groups left out, so that a group that is
  * refused is not just left out.
  */
-export function admitUser(user: UserInfo, rules: CallerRules): UserInfo {
-  const { username, uid = '', groups, extra, expires } = user;
+export function admitUser(known: UserInfo, rules: CallerRules): UserInfo {
+  const { username, uid = '', groups, extra, expires } = known;
   if (username === 'system:anonymous' || groups.includes('system:unauthenticated')) {
     throw new AuthenticationError('the credential identifies nobody (system:anonymous)');
   }
@@ -119,7 +126,21 @@ export function admitUser(user: UserInfo, rules: CallerRules): UserInfo {
     ...(expires !== undefined && { expires }),
   };
   checkIdentity(admitted, rules);
-  return rules.accepted?.leaveOutOthers(admitted) ?? admitted;
+  const user = rules.accepted?.leaveOutOthers(admitted) ?? admitted;
+  return rules.serviceAccountsByName && isPlainServiceAccount(user) ? { ...user, isSentByName: true } : user;
+}
+
+/** Whether a user is a service account with exactly the groups that the API server gives to one that is named alone. */
+function isPlainServiceAccount({ username, groups }: UserInfo): boolean {
+  const account = serviceAccountOf(username);
+  if (account === undefined) return false;
+  const own = [...ownGroups(account), authenticated];
+  return groups.length === own.length && own.every(group => groups.includes(group));
+}
+
+/** The groups of a service account, besides that of all who are authenticated. */
+function ownGroups({ namespace }: { readonly namespace: string }): readonly string[] {
+  return ['system:serviceaccounts', `system:serviceaccounts:${namespace}`];
 }
 
 /**
@@ -133,8 +154,7 @@ export function checkIdentity(user: UserInfo, { allowed, serviceAccounts }: Iden
   for (const value of [username, uid, ...groups, ...[...extra.values()].flat()]) checkValue(value);
   const account = serviceAccounts ? serviceAccountOf(username) : undefined;
   if (isSystem(username) && account === undefined && !allowed.has(username)) throw refusal('user', username);
-  const own =
-    account === undefined ? [] : ['system:serviceaccounts', `system:serviceaccounts:${account.namespace}`];
+  const own = account === undefined ? [] : ownGroups(account);
   for (const group of groups) {
     if (isSystem(group) && group !== authenticated && !own.includes(group) && !allowed.has(group)) {
       throw refusal('group', group);

@@ -16,12 +16,17 @@ export const authentication = {
   reasons: ['unauthenticated', 'identity'],
   judges: callersMounts,
 
-  problems({ acceptGroup }: IdentityOptions, _given: unknown, { methods, methodsOn }: OptionFacts) {
-    return acceptGroup.length > 0 && methodsOn.length === 0
-      ? [
-          `--accept-group needs a method of authentication (${flagsOf(methods)}): it is about the groups of callers`,
-        ]
-      : [];
+  problems(
+    { acceptGroup, serviceAccountsByName }: IdentityOptions,
+    _given: unknown,
+    { methods, methodsOn }: OptionFacts,
+  ) {
+    if (methodsOn.length > 0) return [];
+    const needs = `needs a method of authentication (${flagsOf(methods)}): it is about`;
+    return [
+      ...(acceptGroup.length > 0 ? [`--accept-group ${needs} the groups of callers`] : []),
+      ...(serviceAccountsByName ? [`--service-accounts-by-name ${needs} callers`] : []),
+    ];
   },
 
   create(_options: object, { authentication }: GuardParts): Check | undefined {

@@ -63,7 +63,8 @@ export function largestPartAbove(mostBytes: number, user: UserInfo): UserPart | 
   return undefined;
 }
 
-function toImpersonation({ username, uid, groups, extra }: UserInfo): Impersonation {
+function toImpersonation({ username, uid, groups, extra, isSentByName }: UserInfo): Impersonation {
+  if (isSentByName) return { user: username, groups: [], extra: new Map() };
   return { user: username, groups, extra, ...(uid !== undefined && { uid }) };
 }
 

@@ -8,6 +8,8 @@ export interface UserInfo {
   readonly extra: ReadonlyMap<string, readonly string[]>;
   /** Groups of the credential that are not among `groups`, because `--accept-group` leaves them out; undefined for none. */
   readonly leftOut?: readonly string[];
+  /** Whether requests name nothing but the user's name, because the API server adds the groups, and loses the rest. */
+  readonly isSentByName?: true;
   /** When the credential that names the user expires, in milliseconds since 1970; undefined if that is not known. */
   readonly expires?: number | undefined;
 }

@@ -1,3 +1,4 @@
+import type { Cluster } from '../clusters/cluster.js';
 import { get, OwnRefusalError } from '../clusters/own-request.js';
 import type { Clock } from '../lib/clock.js';
 import { Moment } from '../lib/moment.js';
@@ -19,6 +20,14 @@ export class ConstrainedImpersonation {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** Asks the cluster's API server now, and each one that takes its place, so that no caller waits for the answer. */
+  follow(cluster: Server & Pick<Cluster, 'attach'>): void {
+    // Who needs the answer asks again.
+    const replaced = () => void this.isThere(cluster).catch(() => {});
+    cluster.attach({ close() {}, destroy() {}, replaced });
+    replaced();
   }
 
   /**

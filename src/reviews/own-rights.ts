@@ -42,9 +42,12 @@ async function check(
   const refused = await refusedOf(reviews, cluster, legacy);
   if (refused.length === 0) return;
   const rules = await ownRules(cluster);
-  const missing = refused.filter(right => !rules.some(rule => covers(rule, right)));
+  const modes = modesOf(rules);
+  const missing = withoutNamed(refused, rules).filter(
+    right => !(right.resource === 'users' && rules.some(isForServiceAccounts)),
+  );
   if (missing.length === 0) return;
-  if (!rules.some(isConstrained)) {
+  if (modes.length === 0) {
     throw new Error(
       `the proxy's identity may not impersonate ${missing.map(describe).join(', ')}; ` +
         'grant it the verb impersonate on them, otherwise requests of callers fail with 403',
@@ -56,14 +59,17 @@ async function check(
         'upgrade it, or grant the verb impersonate, otherwise requests of callers fail with 403',
     );
   }
-  await checkConstrained(reviews, cluster, { targets, rules });
+  await checkConstrained(reviews, cluster, { modes, targets, rules });
 }
 
-/** Rejects with the rights of constrained impersonation that are missing: for values of users, and for reviews in their name. */
+/**
+ * Rejects with the rights of constrained impersonation that are missing: for values of users, and for what the proxy and clients do in the
+ * name of each caller. Those for service accounts are not among the values: they may be given in any namespaces, and the rules are of one.
+ */
 async function checkConstrained(
   reviews: Pick<Reviews, 'ask'>,
   cluster: Cluster,
-  { targets, rules }: { readonly targets: readonly ImpersonationTarget[]; readonly rules: readonly Rule[] },
+  { modes, targets, rules }: ConstrainedRights,
 ): Promise<void> {
   const impossible = targets.flatMap(({ subresource = '/' }) => (isExtraKey(subresource) ? [] : subresource));
   if (impossible.length > 0) {
@@ -71,16 +77,10 @@ async function checkConstrained(
       `constrained impersonation takes no extra field ${impossible.join(', ')}: a key needs the form domain/path in lower case`,
     );
   }
-  const values = targets.map(target => ({
-    ...target,
-    verb: 'impersonate:user-info',
-    group: 'authentication.k8s.io',
-  }));
-  const acts = ownReviews.map(resource => ({
-    ...{ verb: 'impersonate-on:user-info:create', group: 'authorization.k8s.io', resource },
-  }));
-  const refused = await refusedOf(reviews, cluster, [...values, ...acts]);
-  const missing = refused.filter(right => !rules.some(rule => covers(rule, right)));
+  const [verb, group] = ['impersonate:user-info', 'authentication.k8s.io'];
+  const values = modes.includes('user-info') ? targets.map(target => ({ ...target, verb, group })) : [];
+  const refused = await refusedOf(reviews, cluster, [...values, ...modes.flatMap(actsOf)]);
+  const missing = withoutNamed(refused, rules);
   if (missing.length === 0) return;
   throw new Error(
     `the proxy's identity lacks rights of constrained impersonation: ${missing.map(right => `${right.verb} ${describe(right)}`).join(', ')}; ` +
@@ -88,34 +88,70 @@ async function checkConstrained(
   );
 }
 
-/** The reviews that the proxy, and kubectl auth can-i, ask for in the name of a caller. */
-const ownReviews = ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'];
+/** What an identity with these rules needs in these modes, to act as users with these attributes. */
+interface ConstrainedRights {
+  readonly modes: readonly string[];
+  readonly targets: readonly ImpersonationTarget[];
+  readonly rules: readonly Rule[];
+}
+
+/** The modes of constrained impersonation in which an identity with these rules acts; empty if it has none of its rights. */
+function modesOf(rules: readonly Rule[]): readonly string[] {
+  const verbs = rules.flatMap(rule => rule.verbs ?? []).filter(verb => /^impersonate(?:-on)?:/.test(verb));
+  const modes = ['user-info', 'serviceaccount'].filter(mode =>
+    verbs.some(verb => verb.split(':')[1] === mode),
+  );
+  return verbs.length > 0 && modes.length === 0 ? ['user-info'] : modes;
+}
+
+/** A path of each kind by which clients find out what the API has. */
+const discovery = ['/api', '/api/v1', '/apis', '/apis/apps/v1', '/openapi/v3', '/version'];
+
+/** Reviews that the proxy and kubectl ask for in the name of a caller, and discovery. */
+function actsOf(mode: string): readonly Right[] {
+  const create = { verb: `impersonate-on:${mode}:create` };
+  return [
+    ...['selfsubjectaccessreviews', 'selfsubjectrulesreviews'].map(resource => ({
+      ...{ ...create, group: 'authorization.k8s.io', resource },
+    })),
+    { ...create, group: 'authentication.k8s.io', resource: 'selfsubjectreviews' },
+    ...discovery.map(path => ({ verb: `impersonate-on:${mode}:get`, path })),
+  ];
+}
 
 /** Whether constrained impersonation takes a key of an extra field (apiserver `validateExtra`); also true of no key, which is `/` here. */
 function isExtraKey(key: string): boolean {
   return key === '/' || /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\/[^A-Z]+$/.test(key);
 }
 
-type Right = ImpersonationTarget & { readonly verb: string };
+type ResourceRight = ImpersonationTarget & { readonly verb: string };
+type Right = ResourceRight | { readonly verb: string; readonly path: string };
 
 /** The rights that the API server does not give for all names. */
-async function refusedOf(
+async function refusedOf<R extends Right>(
   reviews: Pick<Reviews, 'ask'>,
   cluster: Cluster,
-  rights: readonly Right[],
-): Promise<readonly Right[]> {
+  rights: readonly R[],
+): Promise<readonly R[]> {
   const verdicts = await Promise.all(
-    rights.map(right =>
-      reviews.ask({ ...{ cluster, as: 'configured' }, attributes: { resourceAttributes: right } }),
-    ),
+    rights.map((right: Right) => {
+      const attributes = 'path' in right ? { nonResourceAttributes: right } : { resourceAttributes: right };
+      return reviews.ask({ cluster, as: 'configured', attributes });
+    }),
   );
   return rights.filter((_, index) => verdicts[index]?.isAllowed === false);
+}
+
+/** The rights that no rule has, even for certain names. */
+function withoutNamed<R extends Right>(refused: readonly R[], rules: readonly Rule[]): readonly R[] {
+  return refused.filter((right: Right) => 'path' in right || !rules.some(rule => covers(rule, right)));
 }
 
 interface Rule {
   readonly verbs?: readonly string[] | null;
   readonly apiGroups?: readonly string[] | null;
   readonly resources?: readonly string[] | null;
+  readonly resourceNames?: readonly string[] | null;
 }
 
 /** SelfSubjectRulesReview returns the rules themselves, including those for certain names. */
@@ -124,11 +160,13 @@ async function ownRules(cluster: Cluster): Promise<readonly Rule[]> {
   return Array.isArray(resourceRules) ? (resourceRules as Rule[]) : [];
 }
 
-function isConstrained({ verbs }: Rule): boolean {
-  return verbs?.some(verb => /^impersonate(?:-on)?:/.test(verb)) === true;
+/** Whether the identity may act for the groups of service accounts: then it may have been given no callers but these. */
+function isForServiceAccounts(rule: Rule): boolean {
+  const isOfGroups = covers(rule, { verb: 'impersonate', group: '', resource: 'groups' });
+  return isOfGroups && rule.resourceNames?.includes('system:serviceaccounts') === true;
 }
 
-function covers(rule: Rule, { verb, group, resource, subresource }: Right): boolean {
+function covers(rule: Rule, { verb, group, resource, subresource }: ResourceRight): boolean {
   const name = subresource === undefined ? resource : `${resource}/${subresource}`;
   return (
     has(rule.verbs, verb) &&
@@ -141,7 +179,9 @@ function has(list: Rule['verbs'], item: string): boolean {
   return list?.includes(item) === true || list?.includes('*') === true;
 }
 
-function describe({ group, resource, subresource }: ImpersonationTarget): string {
+function describe(right: ImpersonationTarget | { readonly path: string }): string {
+  if ('path' in right) return right.path;
+  const { group, resource, subresource } = right;
   const name = subresource === undefined ? resource : `${resource}/${subresource}`;
   return group === '' ? name : `${name} (${group})`;
 }

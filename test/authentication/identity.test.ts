@@ -100,6 +100,30 @@ describe('an authenticated user', () => {
     }
   });
 
+  it('is sent by the name alone if it is a service account with all groups that the API server would add, and no other one', () => {
+    const byName = { ...cluster, serviceAccountsByName: true };
+    const own = ['system:serviceaccounts', 'system:serviceaccounts:shop'];
+    const more = { uid: '1', extra: new Map([['a', ['b']]]) };
+    assert.equal(admitUser(user(robot, own, more), byName).isSentByName, true);
+    assert.deepEqual(admitUser(user(robot, own, more), byName).groups, [...own, 'system:authenticated']);
+    for (const [name, groups, rules] of [
+      [robot, own, cluster],
+      ['alice', ['dev'], byName],
+      [
+        'system:serviceaccount:shop:a:b',
+        ['dev'],
+        { ...byName, allowed: new Set(['system:serviceaccount:shop:a:b']) },
+      ],
+      [robot, [...own, 'dev'], byName],
+      [robot, own.slice(0, 1), byName],
+      [robot, own.slice(1), byName],
+      [robot, [], byName],
+    ] as const)
+      assert.equal(admitUser(user(name, groups, more), rules).isSentByName, undefined, `${name} ${groups}`);
+    const accepted = new AcceptedGroups(['x'], { info() {} } as never);
+    assert.equal(admitUser(user(robot, [...own, 'dev'], more), { ...byName, accepted }).isSentByName, true);
+  });
+
   it('may have a reserved name or group that the options list exactly', () => {
     const allowed = new Set(['system:masters', 'system:admin', 'kubeadm:cluster-admins']);
     for (const [name, group, passes] of [

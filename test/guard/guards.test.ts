@@ -262,6 +262,7 @@ it('an option that is about callers needs a method of authentication', () => {
     ({ methods: [{ flag: '--token-file' }], methodsOn }) as unknown as OptionFacts;
   for (const [problems, on, off] of [
     [authentication.problems, { acceptGroup: ['dev'] }, { acceptGroup: [] }],
+    [authentication.problems, { acceptGroup: [], serviceAccountsByName: true }, { acceptGroup: [] }],
     [requestedUser.problems, may, mayNot],
   ] as unknown as readonly (readonly [
     (on: object, given: unknown, facts: OptionFacts) => unknown[],

@@ -28,7 +28,12 @@ async function judge(
     return Promise.resolve({ isAllowed, hasError: false, reason: '', deniedBy });
   };
   const check = requestedUser.create(
-    { allowImpersonation: true, allowSystemIdentities: ['system:good'], acceptGroup: [] },
+    {
+      allowImpersonation: true,
+      allowSystemIdentities: ['system:good'],
+      acceptGroup: [],
+      serviceAccountsByName: false,
+    },
     {
       authentication: {},
       metrics: { authentication: { impersonated: (result: string) => counted.push(result) } },

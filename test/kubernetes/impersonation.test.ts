@@ -35,6 +35,17 @@ describe('impersonation headers', () => {
     assert.deepEqual(alone, ['Impersonate-User', Buffer.from('Zoë 漢字 🙂').toString('latin1')]);
   });
 
+  it('name nothing but the user of a service account that is sent by its name', () => {
+    const user = {
+      username: 'system:serviceaccount:ns:name',
+      uid: '42',
+      groups: ['a'],
+      extra: new Map([['b', ['c']]]),
+    };
+    assert.deepEqual(impersonationOf({ ...user, isSentByName: true }), ['Impersonate-User', user.username]);
+    assert.equal(impersonationOf(user).length, 8);
+  });
+
   it('spell an extra key as net/http does, and escape the capital letters, the percent sign and the bytes that a header name may not have', () => {
     for (const [key, name] of [
       ['acme.com/project', 'Acme.com%2fproject'],

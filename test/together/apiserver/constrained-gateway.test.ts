@@ -21,11 +21,16 @@ const values = [
   { ...authentication, resources: ['uids'] },
 ];
 const pods = { apiGroups: [''], resources: ['pods'], verbs: ['impersonate-on:user-info:list'] };
-const reviews = {
-  apiGroups: ['authorization.k8s.io'],
-  resources: ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'],
-  verbs: ['impersonate-on:user-info:create'],
-};
+const acts = ['create', 'get'].map(verb => `impersonate-on:user-info:${verb}`);
+const reviews = [
+  {
+    apiGroups: ['authorization.k8s.io'],
+    resources: ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'],
+    verbs: acts,
+  },
+  { apiGroups: ['authentication.k8s.io'], resources: ['selfsubjectreviews'], verbs: acts },
+];
+const discovery = ['/api', '/api/*', '/apis', '/apis/*', '/openapi/*', '/version'];
 const tokenReviews = { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] };
 
 test('readyz of a gateway with rights of constrained impersonation alone says what is missing, until nothing is', async (t, server) => {
@@ -52,7 +57,20 @@ test('readyz of a gateway with rights of constrained impersonation alone says wh
     ...authentication,
     resources: [`userextras/authentication.kubernetes.io/${key}`],
   }));
-  await server.grant(name, [reviews, extras, ...pod]);
+  await server.grant(name, [...reviews, extras, ...pod]);
+  await eventuallyPasses(async () => {
+    const { status, text } = await readyz();
+    assert.equal(status, 500, text);
+    assert.match(
+      text,
+      new RegExp(
+        ['/api', '/api/v1', '/apis', '/apis/apps/v1', '/openapi/v3', '/version']
+          .map(path => `impersonate-on:user-info:get ${path}`)
+          .join(', '),
+      ),
+    );
+  });
+  await server.grant(name, [{ nonResourceURLs: discovery, verbs: acts }]);
   await eventuallyPasses(async () => {
     const { status, text } = await readyz();
     assert.equal(status, 200, text);

@@ -1,4 +1,5 @@
 import type { IntersectionOf } from '../lib/option.js';
+import { timed } from '../lib/phases.js';
 import type { OpenRequest, Operation, RequestContext } from '../request/context.js';
 import type { Mount } from '../request/mount.js';
 import {
@@ -22,13 +23,18 @@ type ReadBy<Rule> = Rule extends { create(options: infer Options, parts: GuardPa
 /** The options that the guards of the core read. */
 export type GuardOptions = IntersectionOf<ReadBy<(typeof guards)[number]>>;
 
+interface CreatedGuard {
+  readonly guard: Guard;
+  readonly check: OpenCheck;
+}
+
 /**
  * The guards that the options turn on, in their order. A guard that is off, or does not judge a mount, costs the requests of that mount
  * nothing.
  */
 export class GuardChain {
-  readonly #guards: readonly { readonly guard: Guard; readonly check: OpenCheck }[];
-  readonly #checks = new WeakMap<Mount, readonly OpenCheck[]>();
+  readonly #guards: readonly CreatedGuard[];
+  readonly #ofMounts = new WeakMap<Mount, readonly CreatedGuard[]>();
 
   /** @param guards In any order. */
   constructor(options: GuardOptions, guards: readonly Guard[], parts: GuardParts) {
@@ -43,7 +49,7 @@ export class GuardChain {
    * has ended.
    */
   judge(request: RequestContext, done: (rejection?: Error) => void): void {
-    this.#run(this.#checksOf(request.mount), 0, request as OpenRequest, done);
+    this.#run(this.#guardsOf(request.mount), 0, request as OpenRequest, done);
   }
 
   /** Why a guard would reject an operation, whoever requested it; undefined if none would. Counts nothing. */
@@ -61,7 +67,7 @@ export class GuardChain {
   }
 
   #run(
-    checks: readonly OpenCheck[],
+    guards: readonly CreatedGuard[],
     from: number,
     request: OpenRequest,
     done: (rejection?: Error) => void,
@@ -69,11 +75,13 @@ export class GuardChain {
     // The client has left while a guard waited. The request has ended, and nothing would release a slot that it took now.
     if (request.record.hasEnded) return;
     try {
-      for (let index = from; index < checks.length; index++) {
-        const verdict = checks[index]?.(request);
+      for (let index = from; index < guards.length; index++) {
+        const { guard, check } = guards[index] as CreatedGuard;
+        const verdict = check(request);
         if (verdict === undefined) continue;
         if (verdict === answered) return;
-        verdict.then(() => this.#run(checks, index + 1, request, done), done);
+        if (guard.waitsFor !== undefined) timed(request.record.trace, guard.waitsFor, verdict);
+        verdict.then(() => this.#run(guards, index + 1, request, done), done);
         return;
       }
     } catch (rejection) {
@@ -84,13 +92,13 @@ export class GuardChain {
     done();
   }
 
-  #checksOf(mount: Mount): readonly OpenCheck[] {
-    let checks = this.#checks.get(mount);
-    if (checks === undefined) {
-      checks = this.#guards.filter(({ guard }) => guard.judges(mount)).map(({ check }) => check);
-      this.#checks.set(mount, checks);
+  #guardsOf(mount: Mount): readonly CreatedGuard[] {
+    let guards = this.#ofMounts.get(mount);
+    if (guards === undefined) {
+      guards = this.#guards.filter(({ guard }) => guard.judges(mount));
+      this.#ofMounts.set(mount, guards);
     }
-    return checks;
+    return guards;
   }
 }
 

@@ -7,6 +7,7 @@ import type { Check, Guard } from './guard.js';
  */
 export const openCluster = {
   name: 'open cluster',
+  waitsFor: 'credential',
   stage: 'operation',
   options: {},
   reasons: [],

@@ -14,6 +14,7 @@ import { Rejection } from './rejection.js';
 /** A caller acts as another user only if the API server lets the caller impersonate that one: `kubectl --as`. */
 export const requestedUser = {
   name: 'requested user',
+  waitsFor: 'review',
   stage: 'user',
   options: {},
   reasons: ['impersonation', 'bad_request'],

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
+import type { PhaseObserver } from '../lib/phases.js';
 
 /** Records requests in a form of its own, besides metrics and the log. */
 export interface Recorder {
@@ -24,15 +25,25 @@ export interface RecordedRequest {
 
 /** One request of a recorder. */
 export interface Recording {
-  /** The API server gets it as Audit-ID, and so do clients with an error of the proxy's own. */
-  readonly auditId: string;
+  /** The API server gets it as Audit-ID, and so do clients with an error of the proxy's own. At most one recorder has one. */
+  readonly auditId?: string;
+  /** The place of the request in a trace. At most one recorder has one, and then the phases of the request are told to it. */
+  readonly trace?: RequestTrace | undefined;
   /** The guards have let the request pass, so that the caller is known, if there is one. */
   received(): void;
-  /** The request was sent to the API server as this user; undefined without impersonation. */
-  sentAs(user: UserInfo | undefined): void;
+  /** The request was sent to the API server at this host, as this user; undefined without impersonation. */
+  sentAs(user: UserInfo | undefined, host: string): void;
   annotate(key: string, value: string): void;
   /** The head of a long-running request's answer was sent, or its connection was switched to another protocol. */
   started(code: number): void;
   /** The request has ended; code 0 means that there was no answer. */
   completed(code: number, failure: Error | undefined): void;
+}
+
+/** A request in a trace (W3C Trace Context). */
+export interface RequestTrace extends PhaseObserver {
+  /** What the log and other records have of it; undefined if nobody can look it up, because it is not sampled. */
+  readonly ids: { readonly trace: string; readonly span: string } | undefined;
+  /** The fields for the API server, in place of the client's own: name, value, …. */
+  readonly fields: readonly string[];
 }

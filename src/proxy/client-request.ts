@@ -56,7 +56,8 @@ export function upstreamRequest(
   const headers = clientHeaders(head.rawHeaders, {
     dropsCredentials: authenticates,
     requestId: record.origin.requestId,
-    auditId: record.recordings?.[0]?.auditId,
+    auditId: record.ownAuditId,
+    traceFields: record.trace?.fields,
     remoteAddress: raw.socket.remoteAddress,
   });
   headers.push(...added);

@@ -24,6 +24,8 @@ export interface Additions {
   readonly requestId: string;
   /** Value of the Audit-ID header, which replaces the client's. If undefined, the client's header is sent on. */
   readonly auditId: string | undefined;
+  /** The fields of a trace (name, value, …) in place of the client's. If undefined, the client's are sent on. */
+  readonly traceFields?: readonly string[] | undefined;
   /** The client's address, for X-Forwarded-For; undefined on a Unix socket. */
   readonly remoteAddress: string | undefined;
 }
@@ -66,6 +68,7 @@ export function clientHeaders(rawHeaders: RawHeaders, additions: Additions): str
       isForwarded = true;
       continue;
     }
+    if (additions.traceFields !== undefined && isOfTrace(key)) continue;
     if (key === 'audit-id' && additions.auditId !== undefined) continue;
     if (key === 'x-request-id') identified = true;
     else if (additions.dropsCredentials && saysWho(key)) continue;
@@ -78,11 +81,16 @@ export function clientHeaders(rawHeaders: RawHeaders, additions: Additions): str
   }
   if (!identified) headers.push('X-Request-Id', additions.requestId);
   if (additions.auditId !== undefined) headers.push('Audit-ID', additions.auditId);
+  if (additions.traceFields !== undefined) headers.push(...additions.traceFields);
   const { remoteAddress } = additions;
   const sent = isForwarded ? forwardedFor(rawHeaders)?.list : undefined;
   const addresses = sent && remoteAddress ? `${sent}, ${remoteAddress}` : sent || remoteAddress;
   if (addresses) headers.push('X-Forwarded-For', addresses);
   return headers;
+}
+
+function isOfTrace(key: string): boolean {
+  return key === 'traceparent' || key === 'tracestate' || key === 'baggage';
 }
 
 /** Whether a field says who the client is, or which user it acts as. `key` is its name in lower case. */

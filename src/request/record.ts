@@ -14,7 +14,7 @@ import {
   type RequestSeries,
   type ServedRequest,
 } from '../observability/metrics/request-metrics.js';
-import type { RecordedRequest, Recorder, Recording } from '../observability/recorder.js';
+import type { RecordedRequest, Recorder, Recording, RequestTrace } from '../observability/recorder.js';
 import type { CallObserver } from '../transport/upstream-call.js';
 import type { EndReason, Revocation } from './end-reason.js';
 import type { Mount } from './mount.js';
@@ -81,6 +81,10 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   auditId: string | undefined;
   /** What recorders write of the request; undefined without recorders, and for requests that are not counted. */
   readonly recordings: readonly Recording[] | undefined;
+  /** The Audit-ID that a recorder has given or taken over. */
+  readonly ownAuditId: string | undefined;
+  /** Its place in a trace, which is told its phases; undefined without a recorder that traces. */
+  readonly trace: RequestTrace | undefined;
   /** The authorizer that has denied it, before the API server; undefined if none has. */
   deniedBy: string | undefined;
   /** Why the answer is not the API server's own, or is incomplete. */
@@ -108,8 +112,10 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
         const isLong = this.longRunning || this.isUpgrade;
         const recordings = parts.recorders.map(recorder => recorder.begin(request, info, isLong));
         this.recordings = recordings;
-        this.sent = ({ user }) => {
-          for (const recording of recordings) recording.sentAs(user);
+        this.ownAuditId = recordings.find(({ auditId }) => auditId !== undefined)?.auditId;
+        this.trace = recordings.find(({ trace }) => trace !== undefined)?.trace;
+        this.sent = ({ user, host }) => {
+          for (const recording of recordings) recording.sentAs(user, host);
         };
         const { cluster } = this.origin;
         if (cluster !== undefined) this.annotate('kube-api-proxy/cluster', cluster);
@@ -135,6 +141,11 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
     for (const recording of this.recordings ?? []) recording.annotate(key, value);
   }
 
+  #annotateTrace(): void {
+    const ids = this.trace?.ids;
+    if (ids !== undefined) this.annotate('kube-api-proxy/trace-id', ids.trace);
+  }
+
   firstByte(milliseconds: number): void {
     this.firstByteAfter = milliseconds;
   }
@@ -157,6 +168,7 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
     this.code = code;
     this.#series?.opened(this);
     this.firstByteAfter = undefined;
+    this.#annotateTrace();
     for (const recording of this.recordings ?? []) recording.started(code);
     const { logger, logRequests, writeLine } = this.#parts;
     if (logRequests === 'all' && logger.isLevelEnabled('info'))
@@ -200,6 +212,7 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
     passedBefore.set(socket, { received: socket.bytesRead, sent: socket.bytesWritten });
     const seconds = (performance.now() - this.#startedAt) / 1000;
     if (failure instanceof StatusError) failure.count(this);
+    this.#annotateTrace();
     for (const recording of this.recordings ?? []) recording.completed(this.code, failure);
     this.#log(this.#http2?.bytesSent ?? sent, seconds);
     this.#series?.ended(this, seconds, received, sent);
@@ -250,6 +263,9 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
       code: this.code,
       filtered: this.isFiltered || undefined,
       auditId: this.auditId,
+      // OpenTelemetry's names in a log.
+      trace_id: this.trace?.ids?.trace,
+      span_id: this.trace?.ids?.span,
       bytes,
       durationMs,
       endedBy: bytes !== undefined && this.#saysWhoEnded ? this.endedBy : undefined,

@@ -22,8 +22,8 @@ export function answerErrors(
       if (failure.endsConnection) reply.header('Connection', 'close');
       reply.headers(failure.headers);
     }
-    const recording = record.recordings?.[0];
-    if (recording !== undefined) reply.header('Audit-ID', recording.auditId);
+    const { ownAuditId } = record;
+    if (ownAuditId !== undefined) reply.header('Audit-ID', ownAuditId);
     if (failure.retryAfterSeconds !== undefined) reply.header('Retry-After', failure.retryAfterSeconds);
     const type = failure.text === undefined ? 'application/json' : 'text/plain; charset=utf-8';
     reply

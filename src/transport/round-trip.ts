@@ -35,10 +35,16 @@ export interface Lease extends RoundTrip {
    * head of this size. A new connection may carry it.
    */
   readonly isStale: boolean;
+  /** Whether its connection is being opened. The sink is told when it is open. */
+  readonly isDialling?: boolean;
+  /** The connection, if other requests use it too. */
+  readonly connection?: object;
 }
 
 /** Receives a response. After `end`, `error` or `switched` it gets no more calls. If a method throws, the round trip ends with that error. */
 export interface ResponseSink {
+  /** The connection is open, and the request is sent. */
+  opened?(): void;
   /**
    * The head of the final response. Informational responses (1xx) are skipped.
    *

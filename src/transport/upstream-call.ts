@@ -1,5 +1,7 @@
 import { hasField } from '../http/header-fields.js';
+import { type PhaseObserver, timed } from '../lib/phases.js';
 import type { Access, AccessSource } from './access.js';
+import { CallPhases } from './call-phases.js';
 import { fairnessField, mayBeAboutGroup, RefusalReader } from './refusal-reader.js';
 import type {
   BodySink,
@@ -22,6 +24,8 @@ export interface CallObserver {
   firstByte?(milliseconds: number): void;
   /** The response that counts is a 401 about the proxy's own credential. */
   unauthorized?(): void;
+  /** Is told how long the credential, the connection, the head and the body of the response take; undefined if nobody wants to know. */
+  readonly trace?: PhaseObserver | undefined;
   /** The call is over; no other call of the observer follows. */
   ended?(reason: CallEnd): void;
 }
@@ -61,6 +65,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   #mayRepeat = false;
   #mayRenew: boolean;
   #sentAt = 0;
+  readonly #phases: CallPhases | undefined;
   /** The milliseconds from then to the head of the response. */
   #waited = 0;
 
@@ -74,6 +79,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
     this.#request = request;
     this.#sink = sink;
     this.#observer = observer;
+    this.#phases = observer.trace && new CallPhases(observer.trace);
     this.#mayRenew = !request.bringsAuthorization;
   }
 
@@ -81,8 +87,10 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   start(): this {
     try {
       const access = this.#source.current ?? this.#source.access();
-      if (access instanceof Promise) access.then(late => this.#send(late)).catch(this.#onThrow);
-      else this.#send(access);
+      if (access instanceof Promise) {
+        const waited = timed(this.#observer.trace, 'credential', access);
+        waited.then(late => this.#send(late)).catch(this.#onThrow);
+      } else this.#send(access);
     } catch (error) {
       this.#onThrow(error as Error);
     }
@@ -104,6 +112,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   /** Ends the call in any state, and its sink with this error. */
   fail(error: Error): void {
     if (this.state === 'over') return;
+    this.#phases?.end(error);
     this.#end('error');
     this.#sink.error(error);
   }
@@ -125,8 +134,13 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
 
   #sendOver(kind: ConnectionKind): void {
     const lease = (this.#access as Access).pool.lease(kind);
-    if (lease instanceof Promise) lease.then(this.#sendOn, (error: Error) => this.error(error));
-    else this.#sendOn(lease);
+    if (lease instanceof Promise) {
+      this.#phases?.begin('dial');
+      lease.then(this.#sendOn, (error: Error) => {
+        this.#phases?.end(error, error);
+        this.error(error);
+      });
+    } else this.#sendOn(lease);
   }
 
   readonly #sendOn = (lease: Lease): void => {
@@ -135,10 +149,16 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
       return;
     }
     this.#lease = lease;
+    this.#phases?.begin(lease.isDialling ? 'dial' : 'head', lease.connection);
     lease.send(this.#outgoing as OutgoingRequest, this);
   };
 
+  opened(): void {
+    this.#phases?.begin('head');
+  }
+
   head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
+    this.#phases?.begin('body');
     this.#waited = performance.now() - this.#sentAt;
     this.#mayRepeat = false;
     if (statusCode === 401 && this.#mayRenew) {
@@ -156,7 +176,9 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
     this.state = 'renewing';
     this.#withheld = response;
     this.#lease?.pause();
-    renewal.then(next => this.#onRenewal(next, response)).catch(this.#onThrow);
+    timed(this.#observer.trace, 'credential', renewal)
+      .then(next => this.#onRenewal(next, response))
+      .catch(this.#onThrow);
     return response;
   }
 
@@ -243,6 +265,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
 
   #end(reason: CallEnd): void {
     this.state = 'over';
+    this.#phases?.end(reason === 'aborted' ? reason : undefined);
     this.#withheld = undefined;
     this.#drop();
     this.#observer.ended?.(reason);

@@ -90,6 +90,19 @@ const hopByHop = [
 ] as const;
 
 describe('the headers of an upstream request', () => {
+  it('say the place in a trace, in place of what the client says, where requests are traced', () => {
+    const client = ['TraceParent', 'a', 'tracestate', 'b', 'baggage', 'c', 'Accept', '*/*'];
+    const traced = { traceFields: ['traceparent', 'ours'] };
+    const names = /^(?:traceparent|tracestate|baggage)$/i;
+    const sent = (more: Partial<AllAdditions>) => {
+      const headers = outboundHeaders(client, { ...additions, ...more });
+      return headers.filter((_, index) => names.test(headers[index - (index % 2)] as string));
+    };
+    assert.deepEqual(sent(traced), ['traceparent', 'ours']);
+    assert.deepEqual(sent({ traceFields: [] }), []);
+    assert.deepEqual(sent({}), client.slice(0, 6));
+  });
+
   it('say nothing of the page, but the origin of the upstream itself to what may compare it: a proxy subresource, a WebSocket', () => {
     const page = [
       'oRIGIN',

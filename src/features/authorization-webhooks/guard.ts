@@ -13,6 +13,7 @@ import { isThere } from './existing-object.js';
 /** What a guard has in common with all others of the feature. */
 export const rule = {
   name: 'authorization webhooks',
+  waitsFor: 'webhook',
   stage: 'user',
   reasons: ['webhook_denied', 'webhook_error', 'webhook_busy'],
   judges: apiMounts,

@@ -51,6 +51,10 @@ export class Http1Connection implements Lease, ResponseEvents {
     return this.reused && !this.#answered;
   }
 
+  get isDialling(): boolean {
+    return this.#socket === undefined;
+  }
+
   send(request: OutgoingRequest, sink: ResponseSink): void {
     const head = formatHead(request);
     this.#sink = sink;
@@ -71,6 +75,7 @@ export class Http1Connection implements Lease, ResponseEvents {
     socket.on('close', this.#onSocketClose);
     if (this.#head !== undefined) this.#write(socket, this.#head);
     this.#head = undefined;
+    this.#sink?.opened?.();
   }
 
   #write(socket: Socket, head: string): void {

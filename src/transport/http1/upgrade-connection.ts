@@ -13,6 +13,7 @@ import { brokenOff, wasReset } from './reset.js';
  */
 export class UpgradeConnection implements Lease {
   readonly isStale = false;
+  readonly isDialling = true;
   readonly #dial: Dial;
   /** Undefined when the sink gets no more calls. */
   #sink: ResponseSink | undefined;
@@ -48,6 +49,7 @@ export class UpgradeConnection implements Lease {
     outgoing.once('response', response => this.#answer(response, socket));
     outgoing.once('error', this.#onError);
     outgoing.end();
+    this.#sink?.opened?.();
   }
 
   #switch({ statusMessage = '', rawHeaders }: http.IncomingMessage, socket: Socket, head: Buffer): void {

@@ -23,7 +23,7 @@ export interface StreamOwner {
 export class Http2Stream implements Lease {
   /** 0 until the request is sent. */
   id = 0;
-  readonly #connection: StreamOwner;
+  readonly connection: StreamOwner;
   /** Receives the response; undefined before the request and after the response. */
   #sink: ResponseSink | undefined;
   /** Receives the body; undefined before the head has come. */
@@ -39,7 +39,7 @@ export class Http2Stream implements Lease {
   #paused = false;
 
   constructor(connection: StreamOwner) {
-    this.#connection = connection;
+    this.connection = connection;
   }
 
   /** If the first stream of a connection fails, the cause is not that the connection was stale. */
@@ -50,7 +50,7 @@ export class Http2Stream implements Lease {
   send(request: OutgoingRequest, sink: ResponseSink): void {
     if (request.body !== undefined) throw new TypeError('a stream carries no body');
     this.#sink = sink;
-    this.#connection.start(this, request);
+    this.connection.start(this, request);
   }
 
   /** A head (an informational one too), or trailers. Throws an error if the fields are neither. */
@@ -90,7 +90,7 @@ export class Http2Stream implements Lease {
       if (this.#left < 0) throw malformed('a body longer than its content-length');
     }
     if (chunk.length > 0 && this.#sink !== undefined && this.#bodySink !== undefined) {
-      this.#connection.buffer.lend(chunk, this.#bodySink);
+      this.connection.buffer.lend(chunk, this.#bodySink);
     }
     if (isEnd) {
       this.#end([]);
@@ -105,7 +105,7 @@ export class Http2Stream implements Lease {
     if (this.#left !== undefined && this.#left > 0) throw malformed('a body shorter than its content-length');
     const sink = this.#sink;
     this.#sink = undefined;
-    this.#connection.leave(this);
+    this.connection.leave(this);
     sink?.end(trailers);
   }
 
@@ -121,7 +121,7 @@ export class Http2Stream implements Lease {
     const sink = this.#sink;
     this.#sink = undefined;
     this.#refused = isUnseen;
-    this.#connection.leave(this);
+    this.connection.leave(this);
     sink?.error(error);
   }
 
@@ -137,7 +137,7 @@ export class Http2Stream implements Lease {
   /** Sends a WINDOW_UPDATE when half of the window has been received. */
   #acknowledge(): void {
     if (this.#unacknowledged < streamWindow / 2 || this.#sink === undefined) return;
-    this.#connection.sendWindowUpdate(this.id, this.#unacknowledged);
+    this.connection.sendWindowUpdate(this.id, this.#unacknowledged);
     this.#window += this.#unacknowledged;
     this.#unacknowledged = 0;
   }
@@ -145,7 +145,7 @@ export class Http2Stream implements Lease {
   abort(): void {
     const isOpen = this.#sink !== undefined && this.id !== 0;
     this.#sink = undefined;
-    if (isOpen) this.#connection.reset(this.id, errorCode.cancel);
-    this.#connection.leave(this);
+    if (isOpen) this.connection.reset(this.id, errorCode.cancel);
+    this.connection.leave(this);
   }
 }

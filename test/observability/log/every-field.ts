@@ -22,6 +22,8 @@ export const every = {
   code: 200,
   filtered: true,
   auditId: 'a-1',
+  trace_id: '0af7651916cd43dd8448eb211c80319c',
+  span_id: '00f067aa0ba902b7',
   bytes: 1234,
   durationMs: 0.125,
   endedBy: 'client',

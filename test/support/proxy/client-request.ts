@@ -10,6 +10,7 @@ interface ClientRequestParts {
   readonly remoteAddress?: string | undefined;
   readonly requestId?: string;
   readonly auditId?: string | undefined;
+  readonly traceFields?: readonly string[] | undefined;
   readonly subresource?: string;
   readonly isUpgrade?: boolean;
   readonly caller?: UserInfo | undefined;
@@ -45,6 +46,7 @@ export function clientRequest({
   remoteAddress,
   requestId = 'generated',
   auditId,
+  traceFields,
   subresource = '',
   isUpgrade = false,
   caller,
@@ -59,7 +61,8 @@ export function clientRequest({
     head: new RequestHead({ method, rawHeaders: [...rawHeaders], upgrade: isUpgrade }),
     record: {
       origin: { requestId },
-      recordings: auditId === undefined ? undefined : [{ auditId }],
+      ownAuditId: auditId,
+      trace: traceFields && { fields: traceFields },
       info: { subresource },
       ...record,
     },

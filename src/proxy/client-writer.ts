@@ -7,7 +7,7 @@ import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js'
 import { type BodySink, type ClientSink, LaggingError } from '../transport/round-trip.js';
 import { UpstreamError } from '../transport/upstream-error.js';
 import type { DocumentPolicy } from './answer-fields.js';
-import { AnswerParts } from './answer-parts.js';
+import { AnswerFrames } from './answer-frames.js';
 import { cut } from './cut.js';
 import { type HeadRequest, removeImpossible, responseHeaders, trailerFields } from './headers.js';
 import type { RoutedTrip } from './route.js';
@@ -36,7 +36,7 @@ export interface WriterContext extends DocumentPolicy {
 export interface WriterOwner {
   /** Whether trailers may follow a body of known length: the answer may come over HTTP/2. */
   readonly mayHaveTrailers: boolean;
-  /** Whether the answer may be ended between two of its parts. */
+  /** Whether the answer may be ended between two of its frames. */
   readonly mayBeEnded: boolean;
   /** The head of a long-running answer was written. */
   onOpened?(): void;
@@ -81,7 +81,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
   /** Whether the client can distinguish a complete answer from one that broke off. */
   #delimited = true;
   /** Undefined before the head, if nobody may end it, or if nothing says where they end. */
-  parts: AnswerParts | undefined;
+  frames: AnswerFrames | undefined;
 
   constructor(request: AnsweredRequest, context: WriterContext, owner: WriterOwner) {
     this.#request = request;
@@ -117,14 +117,14 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
     if (!record.longRunning) return this;
     record.opened(statusCode);
     this.#owner.onOpened?.();
-    if (this.#owner.mayBeEnded) this.parts = AnswerParts.of(rawHeaders, record.info.verb === 'watch');
+    if (this.#owner.mayBeEnded) this.frames = AnswerFrames.of(rawHeaders, record.info.verb === 'watch');
     flushHead(response, this.#http2);
     if (this.#http2 === undefined && response.chunkedEncoding) this.#socket = response.socket ?? undefined;
     return this;
   }
 
   data(chunk: BorrowedBytes): void {
-    if (this.parts?.endIn(chunk, this) === true) return;
+    if (this.frames?.endIn(chunk, this) === true) return;
     // Bytes that are corked or held back must be sent first.
     if (this.#socket !== undefined && this.state !== 'corked' && this.#chunk === undefined) {
       const framed = chunk.toChunk();

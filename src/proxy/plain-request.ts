@@ -7,7 +7,7 @@ import type { Question } from '../reviews/reviews.js';
 import type { ClientSink, ConnectionKind, RoundTrip } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
-import type { AnswerParts } from './answer-parts.js';
+import type { AnswerFrames } from './answer-frames.js';
 import { type ProxyContext, sendAfter, tripFor, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
 import { framedErrorEvent } from './error-event.js';
@@ -158,21 +158,21 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
   }
 
   /** @param last What a watch gets before its last chunk. */
-  #end(endedBy: Revocation, error: StatusError, last: (parts: AnswerParts) => Buffer | undefined): void {
+  #end(endedBy: Revocation, error: StatusError, last: (frames: AnswerFrames) => Buffer | undefined): void {
     if (this.#writer.state === 'over') return;
     const { record } = this.request;
     record.endWith(endedBy);
     const timer = setTimeout(() => this.#drop(), longestEnd);
     record.onEnd(() => clearTimeout(timer));
-    const { parts } = this.#writer;
-    const finish = (whole: AnswerParts | undefined) => {
+    const { frames } = this.#writer;
+    const finish = (whole: AnswerFrames | undefined) => {
       if (whole !== undefined && record.info.verb === 'watch') this.#writer.endEarly(error, last(whole));
       else this.#writer.cut(error);
       // The round trip may be passing bytes on at this moment.
       setImmediate(() => this.#writer.trip?.abort());
     };
-    if (parts === undefined) finish(undefined);
-    else parts.whenBetween(() => finish(parts));
+    if (frames === undefined) finish(undefined);
+    else frames.whenBetween(() => finish(frames));
   }
 
   /** Ends the answer as the API server ends a watch: with its last chunk. */

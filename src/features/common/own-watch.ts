@@ -1,16 +1,18 @@
 import { OwnRefusalError } from '../../clusters/own-request.js';
 import { codedError } from '../../lib/coded-error.js';
+import { Lines } from '../../lib/frames.js';
 import type { AccessConditions, AccessSource } from '../../transport/access.js';
 import type { BorrowedBytes } from '../../transport/borrowed-bytes.js';
 import type { BodySink, ResponseSink, RoundTrip } from '../../transport/round-trip.js';
 import { UpstreamCall } from '../../transport/upstream-call.js';
 import { toUpstreamError } from '../../transport/upstream-error.js';
+import { WholeFrames } from './whole-frames.js';
 
 /** Hears of one watch. After `over` it gets no more calls. */
 export interface WatchListener {
   /** The API server has let the proxy watch. */
   opened(): void;
-  /** One event in JSON, without its line feed. The memory is the listener's. */
+  /** One event in JSON, in one line. The memory is the listener's. */
   event(line: Buffer): void;
   /** The watch has ended as watches do, or with an OwnRefusalError, or because of another error. */
   over(error?: Error): void;
@@ -32,7 +34,6 @@ export interface OwnWatch extends AccessConditions {
 const longestEvent = 16 * 1024 * 1024;
 /** How much of a refusal is kept. */
 const longestRefusal = 16 * 1024;
-const lineFeed = 0x0a;
 
 /** Opens a watch as the configured identity. Its events are in JSON, one in each line. The listener hears of it after this call. */
 export function openWatch(server: WatchedServer, watch: OwnWatch, listener: WatchListener): RoundTrip {
@@ -67,13 +68,12 @@ export function openWatch(server: WatchedServer, watch: OwnWatch, listener: Watc
   };
 }
 
-/** Splits the answer to a watch into events. */
+/** Reads the answer to a watch. */
 class EventLines implements ResponseSink, BodySink {
   readonly #server: WatchedServer;
   readonly #target: string;
   readonly #listener: WatchListener;
-  #chunks: Buffer[] = [];
-  #length = 0;
+  readonly #lines: WholeFrames;
   /** The status and the beginning of the body of an answer that is no watch. */
   #refusal: { readonly status: number; body: string } | undefined;
   onOver = () => {};
@@ -82,6 +82,9 @@ class EventLines implements ResponseSink, BodySink {
     this.#server = server;
     this.#target = target;
     this.#listener = listener;
+    this.#lines = new WholeFrames(new Lines(), longestEvent, {
+      frame: parts => listener.event(Buffer.concat(parts)),
+    });
   }
 
   head(statusCode: number): BodySink {
@@ -95,20 +98,7 @@ class EventLines implements ResponseSink, BodySink {
       if (this.#refusal.body.length < longestRefusal) this.#refusal.body += chunk.view().toString();
       return;
     }
-    const bytes = chunk.view();
-    let start = 0;
-    for (let end = bytes.indexOf(lineFeed); end !== -1; end = bytes.indexOf(lineFeed, start)) {
-      this.#chunks.push(bytes.subarray(start, end));
-      const line = Buffer.concat(this.#chunks);
-      this.#chunks = [];
-      this.#length = 0;
-      start = end + 1;
-      if (line.length > 0) this.#listener.event(line);
-    }
-    if (start === bytes.length) return;
-    this.#length += bytes.length - start;
-    if (this.#length > longestEvent) throw new Error('an event of the watch is too large');
-    this.#chunks.push(Buffer.from(bytes.subarray(start)));
+    this.#lines.read(chunk.view());
   }
 
   idle(): void {}

@@ -1,4 +1,4 @@
-import { fieldValue, hasField, removeFields } from '../../http/header-fields.js';
+import { fieldValue, removeFields } from '../../http/header-fields.js';
 import type { Clock } from '../../lib/clock.js';
 import { Moment } from '../../lib/moment.js';
 import type { AccessSource } from '../../transport/access.js';
@@ -6,9 +6,9 @@ import { type BorrowedBytes, ownBytes } from '../../transport/borrowed-bytes.js'
 import type { BodySink, ClientSink, ResponseSink, RoundTrip } from '../../transport/round-trip.js';
 import { type CallObserver, UpstreamCall } from '../../transport/upstream-call.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
-import { createEventReader } from './event-reader.js';
+import { EventReader, eventFormatOf } from './event-reader.js';
 import { TableEvents } from './table-events.js';
-import { compareVersions, type EventReader, type WatchEvent } from './watch-event.js';
+import { compareVersions, type WatchEvent } from './watch-event.js';
 
 /** Who wants the stream, and gets it. */
 export interface StreamClient {
@@ -51,8 +51,6 @@ export class InitialStream implements RoundTrip, ResponseSink, BodySink {
   #begun: Moment | undefined;
   readonly #clock: Clock;
   contentType: string | undefined;
-  /** How many bytes of the body have come. */
-  #received = 0;
   /** The version of the last event since the bookmark; undefined before that. */
   #version: string | undefined;
   /** Whether no more events of this version can come. */
@@ -108,8 +106,7 @@ export class InitialStream implements RoundTrip, ResponseSink, BodySink {
 
   /** The version up to which the client has had all events, and nothing else; undefined if it cannot leave the stream at this moment. */
   get version(): string | undefined {
-    const isBetween = this.#isComplete && this.#reader?.consumed === this.#received;
-    return isBetween ? this.#version : undefined;
+    return this.#isComplete && this.#reader?.isBetween === true ? this.#version : undefined;
   }
 
   /** Ends the stream, whose client has got all its bytes and goes on elsewhere. Returns where the next ones go. It may have been paused. */
@@ -122,8 +119,8 @@ export class InitialStream implements RoundTrip, ResponseSink, BodySink {
   }
 
   head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
-    const isWatch = statusCode === 200 && !hasField(headers, 'content-length');
-    this.#reader = isWatch ? createEventReader(headers, this.#tables, true) : undefined;
+    const format = statusCode === 200 ? eventFormatOf(headers) : undefined;
+    this.#reader = format && new EventReader(format, this.#tables, true);
     this.contentType = fieldValue(headers, 'content-type');
     const body = this.#sink.head(statusCode, statusMessage, headers);
     this.#owner.answered(this.#reader && this.#since);
@@ -152,12 +149,9 @@ export class InitialStream implements RoundTrip, ResponseSink, BodySink {
 
   /** Reads a chunk. Returns where the client can leave. A stream that cannot be read goes on as it is. */
   #read(chunk: Buffer): readonly Exit[] {
-    const reader = this.#reader;
-    const before = this.#received;
     const exits: Exit[] = [];
-    this.#received += chunk.length;
     try {
-      reader?.read(chunk, event => this.#note(event, reader.consumed - before, exits));
+      this.#reader?.read(chunk, (event, end) => this.#note(event, end, exits));
     } catch {
       this.stay();
     }

@@ -1,16 +1,16 @@
-import { fieldValue, hasField } from '../../http/header-fields.js';
+import { fieldValue } from '../../http/header-fields.js';
 import { type Backoff, pauseAfter } from '../../lib/backoff.js';
 import { Moment } from '../../lib/moment.js';
 import { ReplacedError } from '../../transport/access.js';
 import type { BorrowedBytes } from '../../transport/borrowed-bytes.js';
 import type { BodySink } from '../../transport/round-trip.js';
 import type { SentRequest } from '../../transport/upstream-request.js';
-import { createEventReader } from './event-reader.js';
+import { EventReader, eventFormatOf } from './event-reader.js';
 import type { Loss } from './metrics.js';
 import type { AfterRefusal } from './senders.js';
 import { TableEvents } from './table-events.js';
 import { type AttemptOwner, type AttemptParts, WatchAttempt } from './watch-attempt.js';
-import type { EventReader, WatchEvent } from './watch-event.js';
+import type { WatchEvent } from './watch-event.js';
 import type { Sender, WatchToShare } from './watch-to-share.js';
 
 /** The head of the response to a watch. */
@@ -187,27 +187,21 @@ export class LastingWatch implements AttemptOwner, BodySink {
 
   #begin(head: WatchHead): void {
     const contentType = fieldValue(head.headers, 'content-type');
-    const reader = this.#readerFor(head.headers);
-    if (reader === undefined || contentType !== (this.contentType ?? contentType)) {
+    const format = eventFormatOf(head.headers);
+    if (format === undefined || contentType !== (this.contentType ?? contentType)) {
       this.#end(new UnsharableError('the response has a form that cannot be shared'));
       return;
     }
     const loss = this.#loss;
     this.#loss = undefined;
     this.#cancelDeadline();
-    this.#reader = reader;
+    this.#reader = new EventReader(format, this.#tables);
     this.contentType = contentType;
     this.#opened = new Moment(this.#parts.clock);
     if (loss !== undefined) this.#handler.resumed(loss);
     if (this.isPaused) this.#attempt?.pause();
     this.firstHead ??= head;
     this.#handler.began();
-  }
-
-  /** Creates the reader for a response. A response with a Content-Length is not a watch, because the end of a watch is not known before. */
-  #readerFor(headers: readonly string[]): EventReader | undefined {
-    if (hasField(headers, 'content-length')) return undefined;
-    return createEventReader(headers, this.#tables);
   }
 
   data(chunk: BorrowedBytes): void {

@@ -1,3 +1,4 @@
+import type { FrameReader } from '../../lib/frames.js';
 import type { SharedBytes } from './shared-bytes.js';
 
 /** One event of a watch (metav1.WatchEvent), with the bytes that clients get. */
@@ -58,14 +59,22 @@ export function uniformEvent(
 /** The annotation of the bookmark after the initial events (metav1.InitialEventsAnnotationKey). Its value is `true`. */
 export const initialEventsEnd = 'k8s.io/initial-events-end';
 
-/** Reads the events of one watch response. */
-export interface EventReader {
-  /** How many bytes the events so far have had, up to the end of the one that is told. */
-  readonly consumed: number;
-  /**
-   * Calls back for each complete event, but for initial events that nobody has to read. The caller may overwrite the chunk after the call, because events have memory of their own. Throws
-   * an Error for bytes that are not a watch event, after it has called back for the events before them; the reader must not be used after
-   * that.
-   */
-  read(chunk: Buffer, onEvent: (event: WatchEvent) => void): void;
+/** A format of watch events. */
+export interface EventFormat {
+  frames(): FrameReader;
+  /** How the API server writes the beginning of an initial event, and at which position that is. */
+  readonly added: { readonly bytes: Buffer; readonly at: number };
+  /** Throws an Error if an incomplete frame, which begins with these bytes, is no event. Otherwise it would be kept until it is whole. */
+  checkBeginning?(bytes: Buffer): void;
+  /** Throws an Error for what is no event. */
+  parse(frame: Buffer): ParsedEvent;
+}
+
+/** What is read of an event. */
+export interface ParsedEvent {
+  readonly type: unknown;
+  readonly resourceVersion?: unknown;
+  readonly endsInitialEvents?: boolean;
+  /** Undefined if its object is no Table. */
+  readonly table?: { readonly columnDefinitions: unknown };
 }

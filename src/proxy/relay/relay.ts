@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { PartReader } from '../parts.js';
+import type { FrameReader } from '../../lib/frames.js';
 import type { RelayReads } from './relay-reads.js';
 
 /** When this many bytes wait on one side, the other side stops reading. At Node's own mark of 16 KB, every read stopped the reading. */
@@ -13,7 +13,7 @@ const maxBufferedEvents = 64 * 1024;
 /** What a relay tells about the side that it reads. */
 export interface RelayedSide {
   /** Reads its bytes; undefined if nobody needs to know where its frames end. */
-  readonly frames?: PartReader | undefined;
+  readonly frames?: FrameReader | undefined;
   /** It has sent its last byte. */
   end(): void;
 }
@@ -101,7 +101,7 @@ export class Relay {
   /** Returns how many of these bytes come before the last ones that are to be written; undefined if that is all of them. */
   #readFrames(bytes: Buffer): number | undefined {
     const frames = this.#side?.frames;
-    if (this.#last !== undefined) return frames?.readToBetween(bytes);
+    if (this.#last !== undefined) return frames?.readFrame(bytes);
     frames?.read(bytes);
     return undefined;
   }

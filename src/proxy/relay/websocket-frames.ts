@@ -1,4 +1,4 @@
-import { SteppedParts } from '../parts.js';
+import { SteppedFrames } from '../../lib/frames.js';
 
 /** RFC 6455, section 5.2. */
 export const opcodes = { text: 0x1, binary: 0x2, close: 0x8 } as const;
@@ -30,7 +30,7 @@ export function closeFrame(code: number, reason: string): Buffer {
  * Reads the frames of one direction of a WebSocket (RFC 6455, section 5.2) up to the first close frame, after which the other side closes
  * the connection. It keeps no bytes, and skips payloads.
  */
-export class WebSocketFrames extends SteppedParts {
+export class WebSocketFrames extends SteppedFrames {
   readonly #onClose: () => void;
   #isClosed = false;
   /** Bytes until the next frame: the rest of the mask and the payload. */

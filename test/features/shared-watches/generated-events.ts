@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { EventReader, WatchEvent } from '../../../src/features/shared-watches/watch-event.js';
+import type { EventReader } from '../../../src/features/shared-watches/event-reader.js';
+import type { WatchEvent } from '../../../src/features/shared-watches/watch-event.js';
 import { assertLinear } from '../../support/growth.js';
 import type { Random } from '../../support/random.js';
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { JsonEventReader } from '../../../src/features/shared-watches/json-events.js';
+import { EventReader } from '../../../src/features/shared-watches/event-reader.js';
+import { json } from '../../../src/features/shared-watches/json-event.js';
 import { TableEvents } from '../../../src/features/shared-watches/table-events.js';
 import type { WatchEvent } from '../../../src/features/shared-watches/watch-event.js';
 import { createRandom, type Random } from '../../support/random.js';
@@ -67,7 +68,7 @@ describe('the Tables of a watch', () => {
       tableLine('null', '6', [2]),
       tableLine('null', '7', [3], 'BOOKMARK'),
     ];
-    const events = readAll(new JsonEventReader(), lines.join(''));
+    const events = readAll(new EventReader(json), lines.join(''));
     const withColumns = [lines[0], tableLine(columns, '6', [2]), tableLine(columns, '7', [3], 'BOOKMARK')];
     assert.deepEqual(textsOf(events), [tableLine('null', '5', [1]), ...lines.slice(1)]);
     assert.deepEqual(textsOf(events, 'first'), withColumns);
@@ -77,12 +78,12 @@ describe('the Tables of a watch', () => {
   it('are the same wherever chunks end, with any text', () => {
     for (let seed = 1; seed <= 150; seed++) {
       const random = createRandom(seed);
-      assertReads(random, new JsonEventReader(), generateTables(random));
+      assertReads(random, new EventReader(json), generateTables(random));
     }
   });
 
   it('create their first event once for all clients that begin with it, and keep only the last one', () => {
-    const [one, two] = readAll(new JsonEventReader(), tableLine('[1]'), tableLine('null', '6'));
+    const [one, two] = readAll(new EventReader(json), tableLine('[1]'), tableLine('null', '6'));
     const first = one?.first;
     assert.equal(first?.view().toString(), tableLine('[1]'));
     assert.equal(two?.first, two?.first);
@@ -97,7 +98,7 @@ describe('the Tables of a watch', () => {
       '{"type":"ADDED","object":{"kind":"Table","apiVersion":"example.com/v1","metadata":{"resourceVersion":"2"}}}\n',
       '{"type":"ADDED","object":{"kind":"Table","metadata":{"resourceVersion":"3"},"columnDefinitions":[1]}}\n',
     ];
-    const events = readAll(new JsonEventReader(), ...lines, tableLine('[1]'), tableLine('null'));
+    const events = readAll(new EventReader(json), ...lines, tableLine('[1]'), tableLine('null'));
     assert.deepEqual(
       events.map(event => event.first !== event.bytes),
       [false, false, false, true, true],
@@ -111,29 +112,29 @@ describe('the Tables of a watch', () => {
       ['5', '6', '7'],
       ['8', '9'],
     ]) {
-      const events = readAll(new JsonEventReader(tables), ...lines(...versions));
+      const events = readAll(new EventReader(json, tables), ...lines(...versions));
       const withoutColumns = versions.map(version => tableLine('null', version));
       assert.deepEqual(textsOf(events), withoutColumns);
       assert.deepEqual(textsOf(events, 'first'), lines(...versions));
     }
-    const [, empty] = readAll(new JsonEventReader(tables), ...lines('10'), tableLine('[]', '11'));
+    const [, empty] = readAll(new EventReader(json, tables), ...lines('10'), tableLine('[]', '11'));
     assert.equal(empty?.bytes.view().toString(), tableLine('[]', '11'));
     assert.equal(empty?.first.view().toString(), tableLine('[1]', '11'));
   });
 
   it('must all have the same columns', () => {
     const tables = new TableEvents();
-    const reader = new JsonEventReader(tables);
+    const reader = new EventReader(json, tables);
     readAll(reader, tableLine('[1]'), tableLine('null', '6'));
     for (const columns of ['[1,2]', '[2]']) {
-      assert.throws(() => readAll(new JsonEventReader(tables), tableLine(columns, '7')), /have changed/);
+      assert.throws(() => readAll(new EventReader(json, tables), tableLine(columns, '7')), /have changed/);
       assert.throws(() => readAll(reader, tableLine(columns, '8')), /have changed/);
     }
   });
 
   it('are rejected without columns in the first one, and without a list for them in a later one', () => {
     for (const columns of ['null', '[]', '{}', '"x"'])
-      assert.throws(() => readAll(new JsonEventReader(), tableLine(columns)), /no columns/);
+      assert.throws(() => readAll(new EventReader(json), tableLine(columns)), /no columns/);
     const member = '"columnDefinitions":null,';
     for (const other of [
       '',
@@ -141,7 +142,7 @@ describe('the Tables of a watch', () => {
       '"columnDefinitions":"x",',
       '"columnDefinition":null,',
     ]) {
-      const reader = new JsonEventReader();
+      const reader = new EventReader(json);
       readAll(reader, tableLine('[1]'));
       const later = tableLine('null', '6').replace(member, other);
       assert.throws(() => readAll(reader, later), /no columnDefinitions/, other);
@@ -151,7 +152,7 @@ describe('the Tables of a watch', () => {
   it('may have rows with deep nesting', () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
     const line = (columns: string) => tableLine(columns).replace('"rows":[]', () => `"rows":${deep}`);
-    const [event] = readAll(new JsonEventReader(), line('[1]'));
+    const [event] = readAll(new EventReader(json), line('[1]'));
     assert.equal(event?.bytes.view().toString(), line('null'));
   });
 });

@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Registry } from 'prom-client';
 import type { Cluster } from '../../../src/clusters/cluster.js';
-import { createEventReader } from '../../../src/features/shared-watches/event-reader.js';
+import { eventFormatOf } from '../../../src/features/shared-watches/event-reader.js';
 import { createSharedWatchMetrics } from '../../../src/features/shared-watches/metrics.js';
 import { headOfClient, sharableHeaders } from '../../../src/features/shared-watches/sharable-headers.js';
-import { TableEvents } from '../../../src/features/shared-watches/table-events.js';
 import { createWatchRoute, watchRequest } from '../../../src/features/shared-watches/watch-route.js';
 import { parseRequestInfo } from '../../../src/kubernetes/request-info.js';
 import type { OpenCallers } from '../../../src/proxy/route.js';
@@ -82,7 +81,7 @@ const readers: Readonly<Record<string, (fields: string[]) => unknown>> = {
   },
   'the head of an answer': fields => [
     headOfClient(fields, { api: {}, auditId: 'id' }),
-    createEventReader(fields, new TableEvents(), false),
+    eventFormatOf(fields),
   ],
 };
 

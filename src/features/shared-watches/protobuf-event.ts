@@ -1,15 +1,8 @@
 import { PbfReader } from 'pbf';
-import { checkEventSize, PendingBytes } from './pending-bytes.js';
-import type { SharedBytes } from './shared-bytes.js';
-import {
-  type EventReader,
-  initialEventsEnd,
-  isWatchEventType,
-  parseVersion,
-  uniformEvent,
-  type WatchEvent,
-} from './watch-event.js';
+import { protobufEvents } from '../../lib/frames.js';
+import { type EventFormat, initialEventsEnd, type ParsedEvent } from './watch-event.js';
 
+/** The length before each message. */
 const prefixLength = 4;
 /** The wire type of strings, bytes and messages. */
 const lengthDelimited = 2;
@@ -19,54 +12,25 @@ const broken = 'a message of the watch is broken';
 const magic = Buffer.from('k8s\0');
 
 /**
- * Reads a watch in protobuf. Each event is a length (4 bytes, big-endian) and a metav1.WatchEvent (apimachinery `util/framer`). Its object
- * is a RawExtension, which contains the magic and a runtime.Unknown, which contains the object itself. The field numbers are those of
+ * Events in protobuf. Each is a length (4 bytes, big-endian) and a metav1.WatchEvent (apimachinery `util/framer`). Its object is a
+ * RawExtension, which contains the magic and a runtime.Unknown, which contains the object itself. The field numbers are those of
  * apimachinery's generated.proto files.
  */
-export class ProtobufEventReader implements EventReader {
-  readonly #pending = new PendingBytes();
-  consumed = 0;
+export const protobuf: EventFormat = {
+  frames: protobufEvents,
+  added: { bytes: Buffer.from('\n\x05ADDED'), at: prefixLength },
+  parse,
+};
 
-  read(chunk: Buffer, onEvent: (event: WatchEvent) => void): void {
-    for (let start = 0; start < chunk.length; ) {
-      const missing = this.#missing(chunk, start);
-      if (missing === undefined || start + missing > chunk.length) {
-        this.#pending.append(chunk.subarray(start));
-        return;
-      }
-      this.consumed += this.#pending.length + missing;
-      const bytes = this.#pending.takeWith(chunk.subarray(start, start + missing));
-      start += missing;
-      onEvent(parseEvent(bytes));
-    }
-  }
-
-  /** How many bytes are missing from the event that is pending or begins here; undefined until all bytes of its length have come. */
-  #missing(chunk: Buffer, start: number): number | undefined {
-    const { length: pending } = this.#pending;
-    let length = 0;
-    for (let index = 0; index < prefixLength; index++) {
-      const byte = this.#pending.at(index) ?? chunk[start + index - pending];
-      if (byte === undefined) return undefined;
-      length = length * 256 + byte;
-    }
-    checkEventSize(prefixLength + length);
-    return prefixLength + length - pending;
-  }
-}
-
-function parseEvent(bytes: SharedBytes): WatchEvent {
-  const event = bytes.view().subarray(prefixLength);
+function parse(framed: Buffer): ParsedEvent {
+  const event = framed.subarray(prefixLength);
   const type = text(field(event, 1));
-  if (!isWatchEventType(type)) throw new Error('a message of the watch has no valid event type');
   const object = objectIn(field(field(event, 2), 1));
-  if (type === 'ERROR') return uniformEvent(type, '', bytes);
+  if (type === 'ERROR') return { type };
   // In every kind, field 1 is its ObjectMeta. Field 6 of that is resourceVersion, and field 12 are the annotations.
   const metadata = field(object, 1);
-  const version = parseVersion(text(field(metadata, 6)));
-  if (version === undefined) throw new Error('an event of the watch has no numeric resourceVersion');
   const endsInitialEvents = type === 'BOOKMARK' && fields(metadata, 12).some(isEndAnnotation);
-  return uniformEvent(type, version, bytes, endsInitialEvents);
+  return { type, resourceVersion: text(field(metadata, 6)), endsInitialEvents };
 }
 
 /** Whether an entry of a map, its key and its value, is the annotation of the bookmark after the initial events. */

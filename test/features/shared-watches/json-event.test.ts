@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { JsonEventReader } from '../../../src/features/shared-watches/json-events.js';
+import { EventReader } from '../../../src/features/shared-watches/event-reader.js';
+import { json } from '../../../src/features/shared-watches/json-event.js';
 import { projectFile } from '../../support/project.js';
 import { createRandom, type Random } from '../../support/random.js';
 import {
@@ -39,7 +40,7 @@ function generateEvents(random: Random): GeneratedEvent[] {
 describe('the reader of a watch in JSON', () => {
   it('returns the events of a real API server', () => {
     const recorded = readFileSync(projectFile('test/features/shared-watches/recorded-events.txt'), 'utf8');
-    const events = readAll(new JsonEventReader(), recorded).map(({ type, version }) => `${type} ${version}`);
+    const events = readAll(new EventReader(json), recorded).map(({ type, version }) => `${type} ${version}`);
     const changes = ['ADDED 2856', 'MODIFIED 2857', 'MODIFIED 2858', 'DELETED 2859'];
     assert.deepEqual(events, [...changes, 'BOOKMARK 2859', 'ERROR ']);
   });
@@ -62,7 +63,7 @@ describe('the reader of a watch in JSON', () => {
       [false, [row({}), [{ cells: [], object: null }], [], null].map(table)],
     ] as const)
       for (const text of texts)
-        assert.equal(readAll(new JsonEventReader(), text)[0]?.endsInitialEvents, ends, text);
+        assert.equal(readAll(new EventReader(json), text)[0]?.endsInitialEvents, ends, text);
   });
 
   it('skips the objects that a watch begins with, apart from the first one, wherever chunks end, and knows where each event ends', () => {
@@ -74,23 +75,23 @@ describe('the reader of a watch in JSON', () => {
     ];
     const whole = text.join('');
     for (let size = 1; size < whole.length; size += 1) {
-      const reader = new JsonEventReader(undefined, true);
+      const reader = new EventReader(json, undefined, true);
       const events: string[] = [];
       for (let at = 0; at < whole.length; at += size)
-        reader.read(Buffer.from(whole.slice(at, at + size)), ({ type, version, bytes }) => {
-          assert.equal(whole.slice(reader.consumed - bytes.length, reader.consumed), String(bytes.view()));
+        reader.read(Buffer.from(whole.slice(at, at + size)), ({ type, version, bytes }, end) => {
+          assert.equal(whole.slice(at + end - bytes.length, at + end), String(bytes.view()));
           events.push(`${type} ${version}`);
         });
       assert.deepEqual(events, ['ADDED 7', 'MODIFIED 8', 'BOOKMARK 9', 'ADDED 10']);
       assert.throws(() => readAll(reader, unread), /not valid JSON/);
     }
-    assert.throws(() => readAll(new JsonEventReader(undefined, true), unread), /not valid JSON/);
+    assert.throws(() => readAll(new EventReader(json, undefined, true), unread), /not valid JSON/);
   });
 
   it('returns the same events wherever chunks end', () => {
     for (let seed = 1; seed <= 150; seed++) {
       const random = createRandom(seed);
-      assertReads(random, new JsonEventReader(), generateEvents(random));
+      assertReads(random, new EventReader(json), generateEvents(random));
     }
   });
 
@@ -100,14 +101,14 @@ describe('the reader of a watch in JSON', () => {
       Buffer.from([0xff, 0xc0, 0x80, 0xed, 0xa0, 0x80]),
       Buffer.from('"}}}\n'),
     ]);
-    const [event] = readAll(new JsonEventReader(), bytes);
+    const [event] = readAll(new EventReader(json), bytes);
     assert.equal(event?.version, '5');
     assert.deepEqual(event?.bytes.view(), bytes);
   });
 
   it('reads names and values with escapes, and the last of repeated members, as Go does', () => {
     const [escaped, repeated] = readAll(
-      new JsonEventReader(),
+      new EventReader(json),
       '{"\\u0074ype":"\\u0041DDED","object":{"meta\\u0064ata":{"resourceVersio\\u006e":"\\u0035"}}}\n',
       '{"type":"ERROR","type":"DELETED","object":{},"object":{"metadata":{"resourceVersion":"5","resourceVersion":"6"}}}\n',
     );
@@ -119,14 +120,14 @@ describe('the reader of a watch in JSON', () => {
     const deep = `{"type":"ADDED","object":{"metadata":{"resourceVersion":"5"},"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}}\n`;
     const long = line({ metadata: { resourceVersion: '6' }, data: '"\\'.repeat(5e6) });
     assert.deepEqual(
-      readAll(new JsonEventReader(), deep, long).map(event => event.version),
+      readAll(new EventReader(json), deep, long).map(event => event.version),
       ['5', '6'],
     );
   });
 
   it('takes linear time for an event in many small chunks', () => {
     assertReadsInLinearTime(
-      () => new JsonEventReader(),
+      () => new EventReader(json),
       length => Buffer.from(line({ metadata: { resourceVersion: '5' }, data: 'x'.repeat(length) })),
     );
   });
@@ -169,7 +170,7 @@ describe('the reader of a watch in JSON', () => {
     it(`throws for ${what}, after the events before it`, () => {
       const events: string[] = [];
       const chunk = Buffer.from(`${line(versioned('1'))}${text}\n`);
-      const reader = new JsonEventReader();
+      const reader = new EventReader(json);
       assert.throws(() => reader.read(chunk, event => events.push(event.version)), Error);
       assert.deepEqual(events, ['1']);
     });
@@ -177,7 +178,7 @@ describe('the reader of a watch in JSON', () => {
 
   it('shows nothing of an event in its errors', () => {
     assert.throws(
-      () => readAll(new JsonEventReader(), '{"password":"hunter2"\n'),
+      () => readAll(new EventReader(json), '{"password":"hunter2"\n'),
       (error: Error) => !/hunter|password/.test(error.message) && error.cause === undefined,
     );
   });
@@ -189,7 +190,7 @@ describe('the reader of a watch in JSON', () => {
     ]) {
       const bytes = Buffer.from(text.padEnd(32, 'x'));
       for (const size of [1, 3, 1000]) {
-        const reader = new JsonEventReader();
+        const reader = new EventReader(json);
         reader.read(Buffer.from(line(versioned('1'))), () => {});
         const read = () => {
           for (let start = 0; start < bytes.length; start += size) {
@@ -210,7 +211,7 @@ describe('the reader of a watch in JSON', () => {
     ]) {
       const bytes = Buffer.from(text);
       for (const size of [1, 7, 40]) {
-        const reader = new JsonEventReader();
+        const reader = new EventReader(json);
         const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
           bytes.subarray(index * size, (index + 1) * size).toString(),
         );
@@ -220,9 +221,9 @@ describe('the reader of a watch in JSON', () => {
   });
 
   it('throws for an event of more than 64 MB, and keeps at most that', () => {
-    const reader = new JsonEventReader();
+    const reader = new EventReader(json);
     const chunk = Buffer.alloc(1024 * 1024, 0x20);
     for (let count = 0; count < 64; count++) reader.read(chunk, () => assert.fail());
-    assert.throws(() => reader.read(Buffer.from(' '), () => assert.fail()), /64 MB/);
+    assert.throws(() => reader.read(Buffer.from(' '), () => assert.fail()), /too large/);
   });
 });

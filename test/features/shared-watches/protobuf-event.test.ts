@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ProtobufEventReader } from '../../../src/features/shared-watches/protobuf-events.js';
+import { EventReader } from '../../../src/features/shared-watches/event-reader.js';
+import { protobuf } from '../../../src/features/shared-watches/protobuf-event.js';
 import { createRandom, type Random } from '../../support/random.js';
 import {
   assertReads,
@@ -68,7 +69,7 @@ describe('the reader of a watch in protobuf', () => {
   it('returns the same events wherever chunks end', () => {
     for (let seed = 1; seed <= 150; seed++) {
       const random = createRandom(seed);
-      assertReads(random, new ProtobufEventReader(), generateEvents(random));
+      assertReads(random, new EventReader(protobuf), generateEvents(random));
     }
   });
 
@@ -76,7 +77,7 @@ describe('the reader of a watch in protobuf', () => {
     const entry = (key: string, value: string) => field(12, Buffer.concat([field(1, key), field(2, value)]));
     const ends = (type: string, ...entries: Buffer[]) =>
       readAll(
-        new ProtobufEventReader(),
+        new EventReader(protobuf),
         event(type, unknown(field(1, Buffer.concat([field(6, '7'), ...entries])))),
       )[0]?.endsInitialEvents;
     const end = entry('k8s.io/initial-events-end', 'true');
@@ -87,17 +88,43 @@ describe('the reader of a watch in protobuf', () => {
     assert.equal(ends('BOOKMARK', entry('k8s.io/initial-events-end', 'false'), entry('a', 'true')), false);
   });
 
+  it('skips the objects that a watch begins with, apart from the first one, wherever chunks end, and knows where each event ends', () => {
+    const at = (type: string, version: string) => event(type, unknown(field(1, field(6, version))));
+    const end = Buffer.concat([field(1, 'k8s.io/initial-events-end'), field(2, 'true')]);
+    const last = event('BOOKMARK', unknown(field(1, Buffer.concat([field(6, '9'), field(12, end)]))));
+    const unread = event('ADDED', 'no object');
+    const whole = Buffer.concat([
+      at('ADDED', '7'),
+      unread,
+      at('MODIFIED', '8'),
+      unread,
+      last,
+      at('ADDED', '10'),
+    ]);
+    for (let size = 1; size < whole.length; size += 1) {
+      const reader = new EventReader(protobuf, undefined, true);
+      const events: string[] = [];
+      for (let start = 0; start < whole.length; start += size)
+        reader.read(Buffer.from(whole.subarray(start, start + size)), ({ type, version, bytes }, ends) => {
+          assert.deepEqual(whole.subarray(start + ends - bytes.length, start + ends), bytes.view());
+          events.push(`${type} ${version}`);
+        });
+      assert.deepEqual(events, ['ADDED 7', 'MODIFIED 8', 'BOOKMARK 9', 'ADDED 10']);
+      assert.throws(() => readAll(reader, unread), /not in protobuf/);
+    }
+  });
+
   it('returns a bookmark, and an error', () => {
     const bytes = [event('BOOKMARK', unknown(field(1, field(6, '7')))), event('ERROR', unknown(status))];
     assert.deepEqual(
-      readAll(new ProtobufEventReader(), ...bytes).map(({ type, version }) => `${type} ${version}`),
+      readAll(new EventReader(protobuf), ...bytes).map(({ type, version }) => `${type} ${version}`),
       ['BOOKMARK 7', 'ERROR '],
     );
   });
 
   it('takes linear time for an event in many small chunks', () => {
     assertReadsInLinearTime(
-      () => new ProtobufEventReader(),
+      () => new EventReader(protobuf),
       length => event('ADDED', unknown(Buffer.concat([field(1, meta('5')), field(2, 'x'.repeat(length))]))),
     );
   });
@@ -146,7 +173,7 @@ describe('the reader of a watch in protobuf', () => {
   ];
   for (const [what, bytes] of broken) {
     it(`throws for ${what}, after the events before it`, () => {
-      const reader = new ProtobufEventReader();
+      const reader = new EventReader(protobuf);
       const versions: string[] = [];
       const chunk = Buffer.concat([event('ADDED', unknown(field(1, meta('1')))), bytes]);
       assert.throws(() => reader.read(chunk, ({ version }) => versions.push(version)), Error);
@@ -162,7 +189,7 @@ describe('the reader of a watch in protobuf', () => {
       for (let count = 1 + random.below(3); count > 0; count--)
         bytes[random.below(bytes.length)] = random.below(256);
       try {
-        for (const { version } of readAll(new ProtobufEventReader(), framed(bytes)))
+        for (const { version } of readAll(new EventReader(protobuf), framed(bytes)))
           assert.match(version, /^[1-9]?$/);
       } catch (error) {
         assert.ok(!(error instanceof assert.AssertionError), error as Error);
@@ -171,7 +198,7 @@ describe('the reader of a watch in protobuf', () => {
   });
 
   it('reserves no memory for a length before its bytes come', () => {
-    const reader = new ProtobufEventReader();
+    const reader = new EventReader(protobuf);
     const { arrayBuffers } = process.memoryUsage();
     reader.read(Buffer.from([0x03, 0xff, 0xff, 0xfc, 0x0a]), () => assert.fail());
     assert.ok(process.memoryUsage().arrayBuffers - arrayBuffers < 1e6);

@@ -1,38 +1,38 @@
 import { fieldValue, type RawHeaders } from '../http/header-fields.js';
+import { type FrameReader, Lines, protobufEvents } from '../lib/frames.js';
 import { type BorrowedBytes, ownBytes } from '../transport/borrowed-bytes.js';
 import type { BodySink } from '../transport/round-trip.js';
 import type { EventFormat } from './error-event.js';
-import { Lines, type PartReader, protobufEvents } from './parts.js';
 
-/** The parts of an answer, between two of which it may be ended: the events of a watch, the lines of a log. */
-export class AnswerParts {
-  readonly #reader: PartReader;
+/** The frames of an answer, between two of which it may be ended: the events of a watch, the lines of a log. */
+export class AnswerFrames {
+  readonly #reader: FrameReader;
   /** Of the events of a watch. */
   readonly format: EventFormat;
   #callback: (() => void) | undefined;
 
-  private constructor(reader: PartReader, format: EventFormat) {
+  private constructor(reader: FrameReader, format: EventFormat) {
     this.#reader = reader;
     this.format = format;
   }
 
   /**
-   * The parts of an answer with these header fields. Undefined if nothing in its bytes says where they end, because they are compressed or in
+   * The frames of an answer with these header fields. Undefined if nothing in its bytes says where they end, because they are compressed or in
    * a binary format.
    */
-  static of(rawHeaders: RawHeaders, isWatch: boolean): AnswerParts | undefined {
+  static of(rawHeaders: RawHeaders, isWatch: boolean): AnswerFrames | undefined {
     const format = formatOf(rawHeaders, isWatch);
-    return format && new AnswerParts(format === 'json' ? new Lines() : protobufEvents(), format);
+    return format && new AnswerFrames(format === 'json' ? new Lines() : protobufEvents(), format);
   }
 
-  /** Calls back as soon as all parts that have begun are whole: now, or within `endIn`. */
+  /** Calls back as soon as all frames that have begun are whole: now, or within `endIn`. */
   whenBetween(callback: () => void): void {
     if (this.#reader.isBetween) callback();
     else this.#callback = callback;
   }
 
   /**
-   * Reads bytes of the answer. Calls back if the last part that has begun ends in them, after the sink has got that part. Returns whether it
+   * Reads bytes of the answer. Calls back if the last frame that has begun ends in them, after the sink has got that frame. Returns whether it
    * has called back; otherwise the sink gets the bytes from the caller.
    */
   endIn(chunk: BorrowedBytes, sink: BodySink): boolean {
@@ -41,7 +41,7 @@ export class AnswerParts {
       this.#reader.read(chunk.view());
       return false;
     }
-    const rest = this.#reader.readToBetween(chunk.view());
+    const rest = this.#reader.readFrame(chunk.view());
     if (rest === undefined) return false;
     this.#callback = undefined;
     sink.data(ownBytes(Buffer.from(chunk.view().subarray(0, rest))));

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Lines, type PartReader, protobufEvents, spdyFrames } from '../../src/proxy/parts.js';
+import { type FrameReader, Lines, protobufEvents, spdyFrames } from '../../src/lib/frames.js';
 import { assertLinear } from '../support/growth.js';
 
 const payloads = [0, 1, 5, 300, 70_000].map(length => Buffer.alloc(length, 0xff));
 
 const kinds: Readonly<
-  Record<string, { readonly create: () => PartReader; readonly parts: readonly Buffer[] }>
+  Record<string, { readonly create: () => FrameReader; readonly parts: readonly Buffer[] }>
 > = {
   lines: {
     create: () => new Lines(),
@@ -30,7 +30,7 @@ const kinds: Readonly<
   },
 };
 
-describe('the place between two parts is found, however the bytes come:', () => {
+describe('the end of a frame is found, however the bytes come:', () => {
   for (const [name, { create, parts }] of Object.entries(kinds)) {
     it(name, () => {
       const bytes = Buffer.concat(parts);
@@ -43,11 +43,11 @@ describe('the place between two parts is found, however the bytes come:', () => 
         const found = new Set<number>();
         const reader = create();
         assert.equal(reader.isBetween, true);
-        for (let at = 0; at < bytes.length; ) {
-          const piece = bytes.subarray(at, at + size);
-          const length = reader.readToBetween(piece);
-          at += length ?? piece.length;
-          if (length !== undefined) found.add(at);
+        for (let start = 0; start < bytes.length; start += size) {
+          const piece = bytes.subarray(start, start + size);
+          let end = reader.readFrame(piece);
+          for (; end !== undefined; end = end < piece.length ? reader.readFrame(piece, end) : undefined)
+            found.add(start + end);
         }
         assert.deepEqual(found, ends, `${size}`);
         const skipping = create();

@@ -36,6 +36,7 @@ const harmless: ReadonlySet<string> = new Set([
   'x-correlation-id',
   'x-request-id',
   // Fields that browsers and client libraries add. A GET request has no content, so its type means nothing.
+  'accept-encoding',
   'accept-language',
   'cache-control',
   'content-type',
@@ -48,40 +49,33 @@ const harmless: ReadonlySet<string> = new Set([
   'upgrade-insecure-requests',
   'x-requested-with',
 ]);
-/** The most characters of a field that is a part of the key. */
-const mostKeyCharacters = 1024;
 const harmlessPrefix = /^sec-(?:ch|fetch)-/;
 
-/** The fields that clients of a shared watch have in common; empty if there is none. */
-export interface SharableHeaders {
-  readonly accept: string;
-  readonly acceptEncoding: string;
-}
+/** Values of Accept by which the API server chooses JSON, and not its form as a Table or as metadata alone. */
+const ofJson: ReadonlySet<string> = new Set(['', '*/*', 'application/json', 'application/json, */*']);
+/** The most characters of Accept, which stays with the watch. */
+const mostCharacters = 1024;
 
 /**
- * Reads the fields that are a part of the key of a watch, of at most 1 KB. Returns undefined if they are longer, or if another field can
- * change the events. Fields that authenticate or impersonate (Authorization, Cookie, Impersonate-*, X-Remote-*) are not on the list, and
- * unknown fields are not either.
+ * The Accept of a shared watch for a client with these fields, which is the same for all that ask for plain JSON. Returns undefined if it is
+ * longer than 1 KB, or if another field can change the events. Fields that authenticate or impersonate (Authorization, Cookie, Impersonate-*,
+ * X-Remote-*) are not on the list, and unknown fields are not either. What is shared is not compressed, because it has to be read.
  */
-export function sharableHeaders(rawHeaders: RawHeaders): SharableHeaders | undefined {
+export function sharedAccept(rawHeaders: RawHeaders): string | undefined {
   let accept: string | undefined;
-  let acceptEncoding: string | undefined;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const key = (rawHeaders[index] as string).toLowerCase();
     const value = rawHeaders[index + 1] as string;
-    // If a field is repeated, Go reads the first one (`Header.Get`), and other programs read them as one list.
     if (key === 'accept') {
+      // If a field is repeated, Go reads the first one (`Header.Get`), and other programs read them as one list.
       if (accept !== undefined) return undefined;
       accept = value;
-    } else if (key === 'accept-encoding') {
-      if (acceptEncoding !== undefined) return undefined;
-      acceptEncoding = value;
     } else if (key === 'connection') {
       if (!namesNoField(value)) return undefined;
     } else if (!harmless.has(key) && !harmlessPrefix.test(key)) return undefined;
   }
-  const kept = { accept: accept ?? '', acceptEncoding: acceptEncoding ?? '' };
-  return kept.accept.length + kept.acceptEncoding.length > mostKeyCharacters ? undefined : kept;
+  if (ofJson.has(accept ?? '')) return 'application/json';
+  return accept === undefined || accept.length > mostCharacters ? undefined : accept;
 }
 
 const connectionOptions: ReadonlySet<string> = new Set(['', 'close', 'keep-alive']);

@@ -1,11 +1,12 @@
 import type { RawHeaders } from '../../http/header-fields.js';
 import { decodedPair, isTrue, mostParameters, parseQuery } from '../../kubernetes/query.js';
 import { parseDuration } from '../../lib/duration.js';
-import { type SharableHeaders, sharableHeaders } from './sharable-headers.js';
+import { sharedAccept } from './sharable-headers.js';
 import { compareVersions, parseVersion } from './watch-event.js';
 
 /** The parts of a watch request that decide with which watches it can share, and which events it gets. */
-export interface SharableWatch extends SharableHeaders {
+export interface SharableWatch {
+  readonly accept: string;
   /** The version after which it begins; undefined if it begins with the initial events (KEP-3157). */
   readonly version: string | undefined;
   /** The query without `ownParameters`. The other pairs are as sent, in their order. */
@@ -66,9 +67,9 @@ export function sharableWatch(asked: string, rawHeaders: RawHeaders): SharableWa
   // client-go's typed clients send it, and kubectl its `--request-timeout`. It ends no watch (apiserver `endpoints/handlers/get.go`).
   if (parseDuration(own.get('timeout') ?? '0') === undefined) return undefined;
   if (rest.length + addedParameters > mostParameters) return undefined;
-  const headers = sharableHeaders(rawHeaders);
-  if (headers === undefined || !acceptsSharedFormat(headers.accept)) return undefined;
-  return { ...beginning, query, bookmarks, timeout: timeout === 0 ? undefined : timeout * 1000, ...headers };
+  const accept = sharedAccept(rawHeaders);
+  if (accept === undefined) return undefined;
+  return { ...beginning, query, bookmarks, timeout: timeout === 0 ? undefined : timeout * 1000, accept };
 }
 
 /**
@@ -99,27 +100,4 @@ function beginningOf(
 function seconds(text: string): number | undefined {
   const value = /^[0-9]+$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY;
   return value <= longestTimeout ? value : undefined;
-}
-
-const sharedFormats: ReadonlySet<string> = new Set([
-  'application/json',
-  'application/vnd.kubernetes.protobuf',
-  'application/*',
-  '*/*',
-]);
-const otherFormats: ReadonlySet<string> = new Set([
-  'application/cbor',
-  'application/cbor-seq',
-  'application/yaml',
-]);
-
-/**
- * Guesses the format that the API server will choose, so that it need not open a watch that cannot be shared. The response says what it has
- * chosen.
- */
-function acceptsSharedFormat(accept: string): boolean {
-  if (accept === '') return true;
-  const formats = accept.split(',').map(range => range.replace(/;.*/s, '').trim().toLowerCase());
-  const format = formats.find(type => sharedFormats.has(type) || otherFormats.has(type));
-  return format !== undefined && sharedFormats.has(format);
 }

@@ -7,7 +7,6 @@ import type { Question } from '../../reviews/reviews.js';
 import type { Access } from '../../transport/access.js';
 import { requireAccess, type UpstreamRequest } from '../../transport/upstream-request.js';
 import { AccessUser } from './access-user.js';
-import type { SharableHeaders } from './sharable-headers.js';
 import { sharableWatch } from './sharable-watch.js';
 
 /** A client's watch of resources. */
@@ -97,9 +96,9 @@ export function watchToShare(
   const user = AccessUser.of(access);
 
   // The returned object outlives the request. It must keep nothing else of the request in memory.
-  const { query, version, bookmarks, timeout, accept, acceptEncoding } = watch;
+  const { query, version, bookmarks, timeout, accept } = watch;
   const sharers = api === undefined ? userOfImpersonation(impersonation) : 'all who may';
-  const key = digest([user.key, sharers, path, query, accept, acceptEncoding]);
+  const key = digest([user.key, sharers, path, query, accept]);
   return {
     ...{ key, version, bookmarks, timeout, expires, api },
     auditId: api && fieldValue(own.headers, 'audit-id'),
@@ -110,7 +109,7 @@ export function watchToShare(
         method: 'GET',
         target: `${path}?${query === '' ? fields : `${query}&${fields}`}`,
         isBelowServerPath: true,
-        headers: headersOf({ accept, acceptEncoding }, sender.requestId),
+        headers: ['User-Agent', 'kube-api-proxy', 'X-Request-Id', sender.requestId, 'Accept', accept],
         ...{ impersonation: sender.impersonation, user },
         bringsAuthorization: false,
         // A 401 ends the watch, and each client gets the answer to a request of its own.
@@ -121,14 +120,4 @@ export function watchToShare(
     },
     question: { cluster, as: impersonation, attributes, access: { user, judgedFor: access.endpoint } },
   };
-}
-
-/**
- * The header fields of a shared watch. They include the client's fields that say what it asks for, and none that says who the client is.
- */
-function headersOf({ accept, acceptEncoding }: SharableHeaders, requestId: string): readonly string[] {
-  const headers = ['User-Agent', 'kube-api-proxy', 'X-Request-Id', requestId];
-  if (accept !== '') headers.push('Accept', accept);
-  if (acceptEncoding !== '') headers.push('Accept-Encoding', acceptEncoding);
-  return headers;
 }

@@ -4,7 +4,7 @@ import { Registry } from 'prom-client';
 import type { Cluster } from '../../../src/clusters/cluster.js';
 import { eventFormatOf } from '../../../src/features/shared-watches/event-reader.js';
 import { createSharedWatchMetrics } from '../../../src/features/shared-watches/metrics.js';
-import { headOfClient, sharableHeaders } from '../../../src/features/shared-watches/sharable-headers.js';
+import { headOfClient, sharedAccept } from '../../../src/features/shared-watches/sharable-headers.js';
 import { createWatchRoute, watchRequest } from '../../../src/features/shared-watches/watch-route.js';
 import { parseRequestInfo } from '../../../src/kubernetes/request-info.js';
 import type { OpenCallers } from '../../../src/proxy/route.js';
@@ -77,7 +77,7 @@ const readers: Readonly<Record<string, (fields: string[]) => unknown>> = {
   'the key of a watch': rawHeaders => {
     const request = requestOf('GET', '/', rawHeaders);
     const callers = { isStillLetIn: () => true, endOf: () => undefined };
-    sharableHeaders(watchRequest(request, upstreamRequestTo('/own'), callers).rawHeaders);
+    sharedAccept(watchRequest(request, upstreamRequestTo('/own'), callers).rawHeaders);
   },
   'the head of an answer': fields => [
     headOfClient(fields, { api: {}, auditId: 'id' }),

@@ -33,11 +33,12 @@ test('watches that differ in nothing that changes their events share one at the 
     { headers: { 'User-Agent': 'other/1.0', 'X-Forwarded-For': '192.0.2.7' } },
     { query: '&timeoutSeconds=300' },
     { query: '&allowWatchBookmarks=true' },
+    { headers: { Accept: '*/*', 'Accept-Encoding': 'gzip' } },
   ];
   const different: readonly NamespaceWatch[] = [
     { query: '&labelSelector=app%3Dweb' },
     { headers: { Accept: forms.table } },
-    { headers: { 'Accept-Encoding': 'gzip' } },
+    { headers: { Accept: forms.partial } },
   ];
   const namespace = new WatchedNamespace(plain);
   const other = new WatchedNamespace(plain);

@@ -4,19 +4,13 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { environmentName } from '../../src/options/environment.js';
 import { definitionOf, flagName, optionKeys } from '../../src/options/table.js';
-import { health } from '../e2e/credential-probe.js';
 import { assertStatus, send } from '../e2e/leg.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { send as sendPlain } from '../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../support/clients/http2-client.js';
-import { eventually } from '../support/eventually.js';
-import { createIdToken } from '../support/identities/oidc-issuer.js';
-import { editKubeconfig } from '../support/proxy/edited-kubeconfig.js';
 import { startInProcess, startUpProblems } from '../support/proxy/in-process.js';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import { addContext, mountOf, startManyClusters, startManyStack } from '../support/proxy/many-clusters.js';
-import { runProgram } from '../support/proxy/proxy.js';
-import { startStack } from '../support/proxy/stack.js';
 import { urlsWithUser } from '../support/urls-with-user.js';
 
 const password = 'hunter2';
@@ -71,48 +65,6 @@ describe('the password of a URL that the program refuses is in no start-up probl
   test('the flags with a URL are those of the API server, the issuer, a proxy and the address of clients', () => {
     assert.deepEqual(urlFlags.map(flagName).sort(), ['oidc-issuer-url', 'proxy-url', 'public-url', 'server']);
   });
-
-  test('those of the kubeconfig: server, proxy-url and idp-issuer-url', async () => {
-    const idToken = createIdToken(new Date(Date.now() + 3_600_000));
-    const withIssuer = (url: string) => ({
-      'auth-provider': {
-        name: 'oidc',
-        config: { 'idp-issuer-url': url, 'client-id': 'kubernetes', 'id-token': idToken },
-      },
-    });
-    for (const contents of [
-      ...urls.map(server => ({ server })),
-      ...proxyUrls.map(url => ({ server: 'https://127.0.0.1:1', cluster: { 'proxy-url': url } })),
-      ...urls.map(url => ({ server: 'https://127.0.0.1:1', user: withIssuer(url) })),
-    ]) {
-      const file = await writeKubeconfig({ token: 'a', ...contents });
-      const problems = await startUpProblems([`--kubeconfig=${file.path}`]);
-      assertHidden(problems.join('\n'), JSON.stringify(contents));
-    }
-  });
-
-  test('that of HTTPS_PROXY', async () => {
-    for (const HTTPS_PROXY of proxyUrls) {
-      const problems = await startUpProblems([kubeconfigFlag, '--server=https://api.example'], {
-        HTTPS_PROXY,
-      });
-      assertHidden(problems.join('\n'), HTTPS_PROXY);
-    }
-  });
-});
-
-test('an argument that belongs to no flag is not printed, and neither is a URL', async () => {
-  const url = `https://admin:4711/${password}@host.example`;
-  const flags = [kubeconfigFlag, `--server=${url}`, '--token', 'Bearer', password];
-  const { code, stdout, stderr } = await runProgram(flags, { KUBE_API_PROXY_PUBLIC_URL: url });
-  assert.equal(code, 1);
-  for (const problem of [
-    /argument \d+, after --token, is not a flag/,
-    /--server has /,
-    /KUBE_API_PROXY_PUBLIC_URL /,
-  ])
-    assert.match(stderr, problem);
-  assertHidden(stdout + stderr, 'the problem');
 });
 
 describe('the password of a URL of the kubeconfig that cannot be used is in no answer and no log line:', () => {
@@ -161,31 +113,5 @@ describe('the password of a URL of the kubeconfig that cannot be used is in no a
       assert.match(String(reason), /has an @ in it/);
     }
     assertHidden(proxy.stderr() + proxy.stdout() + secure.proxy.stderr(), 'the log');
-  });
-
-  test('where it comes into the kubeconfig later', async t => {
-    const { proxy, kubeconfig: path } = await startStack(t, {
-      run: startInProcess,
-      flags: ['--log-level=trace'],
-    });
-    for (const edit of [
-      { cluster: { server: `https://admin:4711/${password}@host.example` } },
-      {
-        cluster: { server: 'https://127.0.0.1:1', 'proxy-url': `http://admin:4711/${password}@host.example` },
-      },
-    ]) {
-      const before = proxy.log().length;
-      await editKubeconfig(path, edit);
-      await eventually('a line in the log', () =>
-        proxy
-          .log()
-          .slice(before)
-          .some(({ msg }) => String(msg).startsWith('configuration cannot be used')),
-      );
-      for (const answer of [await health(proxy, 'readyz'), await sendPlain(proxy.port, '/-/clusters')]) {
-        assertHidden(answer.text, JSON.stringify(edit));
-      }
-    }
-    assertHidden(proxy.stderr(), 'the log');
   });
 });

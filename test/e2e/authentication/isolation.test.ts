@@ -4,10 +4,9 @@ import { after, describe, type TestContext, test } from 'node:test';
 import { send } from '../../support/clients/http-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { embeddedApiServer } from '../../support/embedded-api-server.js';
-import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
+import { twoUsers } from '../../support/identities/two-users.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { startGateway } from '../../support/proxy/stack.js';
-import { probe } from '../credential-probe.js';
 import { legs } from '../leg.js';
 
 const alice = 'Authorization: Bearer alice-token';
@@ -129,25 +128,5 @@ describe('two callers on one pool of connections', () => {
       assert.equal(identity.match(/impersonate-user/gi)?.length, 1);
     }
     assert.ok(server.connectionsAccepted < 100, 'connections are used again');
-  });
-});
-
-describe('two callers with upgrades', () => {
-  test('each act under their own name, over a hundred interleaved upgrades', async t => {
-    const { server, proxy } = await startOpen(t);
-    const names = Array.from({ length: 40 }, (_, index) => (index % 3 === 0 ? 'alice' : 'bob'));
-    let next = 0;
-    const work = async () => {
-      for (let name = names[next++]; name !== undefined; name = names[next++]) {
-        const headers = [name === 'alice' ? alice : bob];
-        const { code, arrived } = await probe(proxy, server, 'websocket', { headers });
-        assert.equal(code, 101);
-        assert.deepEqual(
-          arrived.map(record => [record.headers['impersonate-user'], record.headers['authorization']]),
-          [[name, `Bearer ${proxyToken}`]],
-        );
-      }
-    };
-    await Promise.all(Array.from({ length: 10 }, work));
   });
 });

@@ -7,7 +7,7 @@ import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { type Arrival, embeddedApiServer } from '../../support/embedded-api-server.js';
 import { eventually } from '../../support/eventually.js';
-import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
+import { twoUsers } from '../../support/identities/two-users.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { type GatewayOptions, startGateway } from '../../support/proxy/stack.js';
 import { startTlsTerminator } from '../../support/upstreams/tls-terminator.js';
@@ -69,13 +69,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
   test('get a 401 with a challenge without a valid token, and nothing goes upstream', async t => {
     const { proxy } = await start(t);
     // test/authentication/bearer-token.test.ts has all spellings.
-    const attempts = [
-      ...[[], ['Authorization:'], ['Authorization: Bearer '], ['Authorization: alice-token']],
-      ...[['Authorization: Bearer  alice-token'], ['Authorization: Bearer alice-token2']],
-      ...[['Authorization: Bearer alice-token,bob-token'], [`Authorization: Bearer ${proxyToken}`]],
-      ...[['Authorization: Basic YWxpY2U6YWxpY2UtdG9rZW4='], ['Proxy-Authorization: Bearer alice-token']],
-      ['Cookie: token=alice-token; Authorization=Bearer alice-token'],
-    ];
+    const attempts = [[], ['Authorization: Bearer alice-token2'], ['Cookie: token=alice-token']];
     for (const leg of bothLegs) {
       for (const headers of attempts) {
         const { answer, arrived } = await probe(proxy, server, leg, { headers });
@@ -88,13 +82,6 @@ describe('callers with a token', { concurrency: 4 }, () => {
       }
       const target = '/api/v1/namespaces/default/pods?access_token=alice-token&token=alice-token';
       assertStatus(await sendRaw(proxy.port, { leg, target }), 401, target);
-      for (const other of [alice, bob.toUpperCase(), 'Authorization: Basic eDp5']) {
-        const { answer, arrived } = await probe(proxy, server, leg, {
-          headers: [alice, 'Accept: */*', other],
-        });
-        assertStatus(answer, 400, other);
-        assert.equal(arrived.length, 0);
-      }
     }
     const metrics = await send(proxy.port, '/-/metrics', {
       headers: { authorization: 'Bearer alice-token' },
@@ -128,19 +115,15 @@ describe('callers with a token', { concurrency: 4 }, () => {
   test('cannot act as another user: identity headers of their own get a 403 on both legs', async () => {
     const { proxy } = shared;
     for (const leg of bothLegs) {
+      // test/guard/claimed-identity.test.ts has all names.
       for (const headers of [
-        ...[['Impersonate-User: bob'], ['impersonate-group: system:masters'], ['Impersonate_User: bob']],
-        ...[['Impersonate-User:'], ['Connection: Impersonate-User', 'Impersonate-User: bob']],
-        ...[['X_Remote_User: bob'], ['x-remote-group: system:masters']],
+        ['Connection: Impersonate-User', 'Impersonate-User: bob'],
         ['Connection: X-Remote-User', 'X-Remote-User: bob'],
       ]) {
         const { answer, arrived } = await probe(proxy, server, leg, { headers: [alice, ...headers] });
         assert.match(assertStatus(answer, 403, headers.join()), /Impersonate-\* and X-Remote-\* headers/);
         assert.equal(arrived.length, 0);
       }
-      // A name in Connection does not remove a field of the proxy.
-      const named = ['Connection: Impersonate-User, Impersonate-Group, Authorization, X-Remote-User'];
-      assertActsAsAlice((await probe(proxy, server, leg, { headers: [alice, ...named] })).arrived);
     }
   });
 
@@ -171,18 +154,9 @@ describe('callers with a token', { concurrency: 4 }, () => {
       assert.ok(identityHeaders(rawHeaders).includes('alice'));
     }
     const before = clientRequests(server).length;
-    for (const protocols of [
-      [encoded('alice-token')],
-      [`v5.channel.k8s.io, ${encoded('wrong')}`],
-      ['v5.channel.k8s.io', encoded('alice-token'), encoded('bob-token')],
-      [`v5.channel.k8s.io, ${encoded('alice-token').toUpperCase()}`],
-    ]) {
-      assert.match(await attach(protocols), /^HTTP\/1\.1 401 /, protocols.join());
-    }
+    assert.match(await attach([`v5.channel.k8s.io, ${encoded('wrong')}`]), /^HTTP\/1\.1 401 /);
     assert.match(await attach([`v5.channel.k8s.io, ${encoded('alice-token')}`], [bob]), /^HTTP\/1\.1 401 /);
     assert.equal(clientRequests(server).length, before);
-    const plain = { 'sec-websocket-protocol': `x, ${encoded('alice-token')}` };
-    assert.equal((await send(proxy.port, '/api', { headers: plain })).status, 401);
     assert.doesNotMatch(proxy.stderr(), /base64url\.bearer|YWxpY2U/);
   });
 

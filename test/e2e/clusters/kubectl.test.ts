@@ -4,7 +4,6 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { kubectl, kubectlTest, seen, startKubectl } from '../../support/clients/kubectl.js';
-import { configMap } from '../../support/fake-api-server/config-maps.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { arn, mountOf, rancherPath, startManyStack } from '../../support/proxy/many-clusters.js';
 
@@ -45,17 +44,6 @@ kubectlTest('kubectl get on a context reads its own cluster with its own user', 
     const path = '/api/v1/namespaces/default/configmaps/which';
     assert.equal(arrival?.target, context === 'rancher' ? `${rancherPath}${path}` : path);
   }
-});
-
-kubectlTest('kubectl get -w and logs -f on a mount show changes immediately', async () => {
-  const watch = start(arn, ['get', 'configmaps', '-w', '-o', 'name']);
-  await seen(watch, /configmap\/which/);
-  two.write(configMap('default', 'new'));
-  await seen(watch, /configmap\/new/);
-  const logs = start('rancher', ['logs', '-f', 'web-1']);
-  await seen(logs, /log line 4/);
-  two.appendLog('default', 'web-1', 'a new line');
-  await seen(logs, /a new line/);
 });
 
 kubectlTest("kubectl exec and port-forward reach the mount's own cluster", async () => {

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import net, { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { open, send as sendPlain } from '../../support/clients/http-client.js';
-import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
 import { isInstalled } from '../../support/installed.js';
 import { listen } from '../../support/ports.js';
@@ -149,15 +148,6 @@ for (const [name, reason] of [
     assert.equal((await sendPlain(port, '/-/readyz')).status, 200, 'readyz is about the current context');
   });
 }
-
-kubectlTest('kubectl ends at once with the reason if files of a context are missing', async () => {
-  const home = join(folder, 'home');
-  await mkdir(home);
-  const args = ['-s', `${proxy.url}/clusters/broken`, '-v=8', 'get', 'cm', 'which'];
-  const { code, stderr } = await kubectl(args, { env: { HOME: home, KUBECONFIG: '' }, timeout: 30_000 });
-  assert.equal(code, 1, 'it ended by itself');
-  assert.ok(stderr.includes(missingFile), stderr);
-});
 
 test('/-/clusters with authentication is only for callers, and says if the proxy may not impersonate', async t => {
   const headers = { authorization: 'Bearer file-token' };

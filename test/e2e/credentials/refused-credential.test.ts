@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
-import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { send as sendPlain } from '../../support/clients/http-client.js';
-import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
 import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
-import { encrypted } from '../../support/proxy/encrypted.js';
 import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
-import { untilOwnMetric } from '../../support/proxy/own-metric.js';
 import { type Gateway, type GatewayOptions, startGateway } from '../../support/proxy/stack.js';
-import { type Answer, assertStatus, clientRequests, type Leg, send } from '../leg.js';
+import { type Answer, assertStatus, type Leg, send } from '../leg.js';
 
 const headers = ['Authorization: Bearer alice-token'];
 const bearer = { authorization: 'Bearer alice-token' };
@@ -95,21 +91,6 @@ describe("a 401 to the proxy's own credential, where callers are authenticated,"
     restore();
     assert.equal((await askFor(proxy.port, questions[0] as Question)).code, 200);
   });
-
-  test('becomes a 502 for clients of HTTP/2', encrypted, async t => {
-    const files = await createServingFiles();
-    const { proxy } = await startRefused(t, { flags: files.flags });
-    const session = await connectHttp2(proxy.port, files.authority.certificate);
-    t.after(() => session.destroy());
-    for (const { method, target, body } of questions.filter(({ leg }) => leg === 'plain')) {
-      const answer = await ask(session, target, {
-        headers: { ...bearer, ':method': method },
-        ...(body !== undefined && { body }),
-      });
-      assert.equal(answer.status, 502, target);
-      assert.match((answer.json as { message: string }).message, refusal);
-    }
-  });
 });
 
 describe('the answer passes untouched', () => {
@@ -134,20 +115,5 @@ describe('the answer passes untouched', () => {
     const { text } = await sendPlain(proxy.port, '/-/metrics', { headers: bearer });
     // Only a 401 behind a proxy subresource is certain not to be the API server's own.
     assert.match(text, new RegExp(`^${refusedMetric} 3$`, 'm'));
-  });
-
-  test('without authentication, and for the Authorization of a client', async t => {
-    const { server, kubeconfig } = await startRefused(t);
-    const { port } = await startInProcess(t, [`--kubeconfig=${kubeconfig}`, '--reject-paths=']);
-    for (const lines of [[], ['Authorization: Bearer nobody']]) {
-      for (const question of questions) {
-        const answer = await askFor(port, question, lines);
-        assert.equal(assertStatus(answer, 401, question.target), 'Unauthorized');
-        assert.ok(answer.headers.has('audit-id'), question.target);
-        const { authorization } = clientRequests(server).at(-1)?.headers ?? {};
-        assert.equal(authorization, `Bearer ${lines.length === 0 ? proxyToken : 'nobody'}`);
-      }
-    }
-    await untilOwnMetric(port, refusedMetric, questions.length);
   });
 });

@@ -7,7 +7,6 @@ import { exchangeRaw } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
-import { createIdToken, startOidcIssuer } from '../../support/identities/oidc-issuer.js';
 import { type RunningProgram, startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
 import {
   type KubeconfigContents,
@@ -215,43 +214,6 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => 
     assert.equal((await probe(proxy, server)).authorization, `Bearer ${token}`);
     assert.match(JSON.stringify(plugin.infos()), /secret-of-extension/);
     await eventually('its line in the log', () => /a line for the log/.test(proxy.stderr()));
-    await assertHiddenAllAlong(setting, secrets);
-  });
-
-  test('the tokens and the client secret of an oidc auth provider', async t => {
-    const tokens: Record<string, { username: string; groups: string[] }> = {};
-    const secrets = ['secret-of-client', 'secret-refresh-1', 'secret-refresh-2', 'secret-of-description'];
-    const expired = createIdToken(new Date(Date.now() - 3_600_000));
-    const fresh = createIdToken(new Date(Date.now() + 3_600_000));
-    tokens[fresh] = { username: 'alice', groups: masters };
-    secrets.push(expired, fresh);
-    let answers = 0;
-    const setting = await start(
-      t,
-      async server => {
-        const issuer = await startOidcIssuer(server.authority);
-        t.after(() => issuer.close());
-        issuer.answer = ({ form, authorization }) => {
-          answers += 1;
-          if (answers > 2) return { body: { id_token: fresh, refresh_token: 'secret-refresh-2' } };
-          const error_description = `secret-of-description ${form['refresh_token']} ${authorization}`;
-          return { status: 400, body: { error: 'secret-of-description', error_description } };
-        };
-        const config = {
-          'idp-issuer-url': issuer.url,
-          'client-id': 'kubernetes',
-          'client-secret': 'secret-of-client',
-          'idp-certificate-authority-data': Buffer.from(server.authority.certificate).toString('base64'),
-          'id-token': expired,
-          'refresh-token': 'secret-refresh-1',
-        };
-        return { user: { 'auth-provider': { name: 'oidc', config } } };
-      },
-      { tokens },
-    );
-    await assertNothingShows(setting, secrets, 'without a token');
-    const recovered = async () => (await probe(setting.proxy, setting.server)).code === 200;
-    await eventually('recovery', recovered);
     await assertHiddenAllAlong(setting, secrets);
   });
 

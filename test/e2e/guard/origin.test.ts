@@ -29,17 +29,9 @@ const sameOrigin = 'Origin: http://127.0.0.1:8001';
 /** Header lines of requests from pages that are not allowed; test/guard/origin.test.ts has all spellings. */
 const foreign: readonly (readonly string[])[] = [
   ['Origin: https://evil.example'],
-  ['Origin: http://127.0.0.1:9001'],
-  ['Origin: http://127.0.0.1:80010'],
-  ['Origin: http://localhost:8001'],
   ['Origin: null'],
-  ['Origin:'],
   [sameOrigin, 'Origin: https://evil.example'],
-  [sameOrigin, sameOrigin],
-  ['oRiGiN: https://evil.example'],
-  ['Origin: https://evil.example', 'Sec-Fetch-Site: same-origin'],
   ['Sec-Fetch-Site: cross-site'],
-  [sameOrigin, 'Sec-Fetch-Site: cross-site'],
 ];
 const writes: readonly AttackRequest[] = [
   {
@@ -47,21 +39,12 @@ const writes: readonly AttackRequest[] = [
     target: '/api/v1/namespaces/default/pods',
     headers: ['Content-Type: text/plain', 'Content-Length: 0'],
   },
-  { method: 'DELETE', target: `${pod}-none` },
-  { method: 'PATCH', target: `${pod}-none`, headers: ['Content-Length: 0'] },
-  { method: 'POST', target: '/version', headers: ['Content-Length: 0'] },
   { target: '/api/v1/namespaces/default/services/web/proxy/delete' },
   { target: `${pod}/exec?command=id` },
-  { target: `${pod}/%65xec?command=id` },
 ];
 const upgrades: readonly AttackRequest[] = [
   { target: `${pod}/exec?command=id` },
-  { method: 'POST', target: `${pod}/exec?command=id` },
-  { target: `${pod}/attach` },
-  { target: `${pod}/portforward?ports=80` },
-  { target: `${pod}/log?follow=true` },
   { target: '/api/v1/pods?watch=true' },
-  { target: '/version' },
 ];
 
 const byLeg: readonly (readonly [Leg, readonly AttackRequest[]])[] = [
@@ -84,14 +67,3 @@ for (const [leg, requests] of byLeg) {
     assert.deepEqual(await reached(), []);
   });
 }
-
-it('a web page whose own name was pointed here is rejected by its host, because its origin is the same', async () => {
-  const request = {
-    target: `${pod}/exec`,
-    host: ['Host: evil.example:8001'],
-    headers: ['Origin: http://evil.example:8001'],
-  };
-  for (const leg of ['plain', 'websocket', 'spdy'] as const) {
-    assert.match(assertStatus(await send(open.port, { leg, ...request }), 403, leg), /--accept-hosts/);
-  }
-});

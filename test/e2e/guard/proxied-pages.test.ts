@@ -19,7 +19,6 @@ const [authenticated, open, every] = await Promise.all([
 ]);
 
 const pod = '/api/v1/namespaces/x/pods/y/proxy';
-const group = '/apis/evil.example/v1';
 const html = ['Content-Type: text/html', `Content-Security-Policy: ${own}`];
 const worker = 'Service-Worker-Allowed: /';
 
@@ -27,11 +26,7 @@ describe('a page behind a proxy subresource', () => {
   it('is sandboxed in addition to its own policy, on both legs and over HTTP/2', async () => {
     for (const way of ways) {
       answers.answer({ lines: [...html, 'X-Content-Type-Options: sniff', worker] });
-      for (const target of [
-        ...[pod, `${pod}/`, `${pod}/?a=b`, `${pod}/deep/page.html`, `${pod}/api/v1/pods`],
-        ...[`${pod}/a%2Fb/%2e%2e;/`, '/api/v1/namespaces/x/services/http:web:80/proxy/'],
-        '/api/v1/nodes/n:10250/proxy/metrics',
-      ]) {
+      for (const target of [pod, `${pod}/a%2Fb/%2e%2e;/`, '/api/v1/nodes/n:10250/proxy/metrics']) {
         const { code, values } = await answers.send(authenticated, { way, target });
         assert.equal(code, 200, target);
         assert.deepEqual(values('content-security-policy'), [own, sandbox], `${way} ${target}`);
@@ -54,40 +49,7 @@ describe('a page behind a proxy subresource', () => {
     }
   });
 
-  it('in another spelling is also sandboxed as any other page of an API server', async () => {
-    answers.answer({ lines: [...html, 'X-Content-Type-Options: sniff'] });
-    for (const way of ways) {
-      for (const target of [
-        ...['/api/v1/namespaces/x/pods/y/PROXY/', '/api/v1/namespaces/x/pods/y/%70roxy/'],
-        ...['/api/v1/namespaces/x/pods/y/%2570roxy/', '/api/v1//namespaces/x/pods/y//proxy/', `/${pod}/`],
-        ...[`${pod};v=1/`, '/api/v1/namespaces/x/pods/y%2Fproxy/', `${group}/namespaces/x/things/y/proxy/`],
-        ...['/api/v1/namespaces/x/services/https%3Aweb%3A443/proxy/', '/api/v1/proxy/namespaces/x/pods/y/'],
-      ]) {
-        for (const [proxy, expected] of [
-          [authenticated, [own, strict, sandbox]],
-          [every, [own, strict]],
-        ] as const) {
-          const { code, values } = await answers.send(proxy, { way, target });
-          assert.equal(code, 200, target);
-          assert.deepEqual(values('content-security-policy'), expected, `${way} ${target}`);
-          assert.deepEqual(values('x-content-type-options'), ['nosniff']);
-        }
-      }
-    }
-  });
-
-  it('has another origin if it is sandboxed: its writes and upgrades are rejected, and so is the answer', async () => {
-    for (const request of [
-      { method: 'POST', target: `${pod}/` },
-      { target: `${pod}/`, way: 'websocket' },
-      { target: '/api/v1/namespaces/x/pods/y/exec?command=id', way: 'websocket' },
-      { method: 'DELETE', target: '/api/v1/namespaces/x/pods/y' },
-    ] as const) {
-      const before = answers.arrived();
-      const { code } = await answers.send(authenticated, { ...request, headers: ['Origin: null'] });
-      assert.equal(code, 403, request.target);
-      assert.equal(answers.arrived(), before);
-    }
+  it('is sandboxed even if the answer is a rejection by the proxy', async () => {
     for (const way of ways) {
       const request = { way, target: `${pod}/`, headers: ['Impersonate-User: root'] };
       const { code, values } = await answers.send(authenticated, request);
@@ -107,9 +69,8 @@ describe('any other page of an API server', () => {
   it('is sandboxed at every path and mount, over every protocol', async () => {
     answers.answer({ lines: ['Content-Type: text/html; charset=utf-8', 'X-Content-Type-Options: none'] });
     for (const path of [
-      ...['/', `${group}/page`, '/api/v1/namespaces/x/pods/y', '/logs/index.html', '/nothing?proxy/'],
-      ...['/api/v1/namespaces/x/pods/y/proxyx/', `${group}/namespaces/x/pods/y/proxy/`],
-      '/api/v1/namespaces/x/pods/y/%70roxy/',
+      ...['/', '/api/v1/namespaces/x/pods/y/%70roxy/'],
+      '/apis/evil.example/v1/namespaces/x/pods/y/proxy/',
     ]) {
       for (const [proxy, mount] of [
         [open, '/k8s'],

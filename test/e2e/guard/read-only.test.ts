@@ -10,7 +10,6 @@ import { startInProcess } from '../../support/proxy/in-process.js';
 import { ownMetric } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
-import { ambiguousSpellings, refusedSpellings } from '../exec-spellings.js';
 import { assertStatus, send } from '../leg.js';
 import { requestsReaching } from '../requests-reaching.js';
 
@@ -59,16 +58,10 @@ kubectlTest(
     const before = await rejections();
     const commands = [
       ['apply', '-f', manifest, '--validate=false'],
-      ['apply', '--server-side', '-f', manifest, '--validate=false'],
       ['delete', 'pod', 'web-0', '--wait=false'],
       ['exec', 'web-0', '--', 'id'],
       ['cp', join(folder, 'file'), 'web-0:/tmp/file'],
       ['port-forward', 'web-0', '0:80'],
-      ['create', 'token', 'default'],
-      ['patch', 'pod', 'web-0', '-p', '{"metadata":{"labels":{"x":"y"}}}'],
-      ['drain', 'node-0', '--ignore-daemonsets', '--force'],
-      ['debug', 'web-0', '--image=busybox'],
-      ['get', '--raw', `${pod}/proxy/`],
     ];
     for (const args of commands) {
       const { code, stderr } = await run(...args);
@@ -88,26 +81,17 @@ for (const leg of ['plain', 'websocket', 'spdy'] as const) {
     const before = await rejections();
     // test/guard/read-only.test.ts has all methods and paths.
     const requests = [
-      ...['POST', 'DELETE', 'OPTIONS', 'PROPFIND'].map(method => ({ method, target: pod })),
-      ...['exec', 'attach', 'portforward', 'proxy/x', 'EXEC'].map(name => ({ target: `${pod}/${name}` })),
-      { method: 'HEAD', target: `${pod}/exec` },
-      { target: '/api/v1/proxy/nodes/node-0/metrics' },
-      { target: '/api/v1/watch/namespaces/default/pods/web-0/exec' },
-      { method: 'POST', target: '/api/v1/namespaces/default/serviceaccounts/default/token' },
-      { method: 'POST', target: '/version' },
-      { target: '/debug/pprof/profile' },
+      ...['POST', 'DELETE', 'OPTIONS'].map(method => ({ method, target: pod })),
+      ...['exec', 'portforward', 'proxy/x'].map(name => ({ target: `${pod}/${name}` })),
       { target: pod, headers: ['X-HTTP-Method-Override: DELETE'] },
-      ...(leg === 'spdy' ? [] : [...refusedSpellings, ...uncertainSpellings]).map(target => ({ target })),
+      ...(leg === 'spdy' ? [] : uncertainSpellings).map(target => ({ target })),
     ];
     for (const request of requests) {
       const what = JSON.stringify(request);
       const answer = await send(api.port, { leg, ...request });
-      if ('method' in request && request.method === 'HEAD') assert.equal(answer.code, 403, what);
-      else assert.match(assertStatus(answer, 403, what), /--read-only/, what);
+      assert.match(assertStatus(answer, 403, what), /--read-only/, what);
     }
     assert.equal(await rejections(), before + requests.length);
-    for (const target of ambiguousSpellings.slice(0, 10))
-      assertStatus(await send(api.port, { leg, target }), 400, target);
     assert.deepEqual(await reached(), []);
   });
 }

@@ -196,34 +196,3 @@ describe('a body', () => {
     }
   });
 });
-
-describe('a malformed request', () => {
-  it('is not answered in the middle of the answer to the one before it', async () => {
-    const body = 'x'.repeat(1000);
-    const remove = server.intercept((request, response) => {
-      if (request.url !== '/version?long') return false;
-      response.writeHead(200, { 'Content-Length': 2 * body.length }).write(body);
-      setTimeout(() => response.end(body), 200);
-      return true;
-    });
-    const connection = await connectRaw(proxy.port);
-    try {
-      connection.write('GET /version?long HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
-      await connection.until(/xxx/);
-      connection.write('\x00\x01\x02 garbage\r\n\r\n');
-      const answer = parseAnswer(await connection.untilClosed());
-      assert.match(answer.body.slice(0, 2 * body.length), /^x+$/);
-    } finally {
-      remove();
-      connection.destroy();
-    }
-  });
-
-  it('does no harm to other clients', async () => {
-    const connection = await connectRaw(proxy.port);
-    connection.write('GET /version HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n');
-    assert.equal(parseAnswer(await connection.untilClosed()).code, 200);
-    const mishaps = proxy.log().filter(({ msg }) => /uncaught|unhandled/.test(String(msg)));
-    assert.deepEqual(mishaps, []);
-  });
-});

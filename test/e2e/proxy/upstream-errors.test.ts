@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import net from 'node:net';
 import { describe, test } from 'node:test';
 import { createCertificateAuthority, sharedIdentity } from '../../support/certificates/certificates.js';
 import { send as sendPlain } from '../../support/clients/http-client.js';
 import { eventually } from '../../support/eventually.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
-import { listenFor, refusingPort } from '../../support/ports.js';
+import { refusingPort } from '../../support/ports.js';
 import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
 import { type KubeconfigContents, writeKubeconfig } from '../../support/proxy/kubeconfig-file.js';
 import { ownMetric } from '../../support/proxy/own-metric.js';
@@ -49,8 +48,6 @@ interface Failure {
   contents(t: Scope): Promise<KubeconfigContents>;
 }
 
-/** RFC 8446, section 6: a fatal alert in its own record, here certificate_unknown. */
-const alert = Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 46]);
 const failures: Readonly<Record<string, Failure>> = {
   'refuses the connection': {
     code: 503,
@@ -68,19 +65,6 @@ const failures: Readonly<Record<string, Failure>> = {
       const { server, admin } = await startServer(t);
       t.after(() => assert.equal(server.requests.length, 0, 'no request went to a stranger'));
       return { ...admin, ca: stranger.certificate };
-    },
-  },
-  'refuses the client certificate': {
-    code: 502,
-    reason: 'tls_client_certificate',
-    message: /refused the client certificate/,
-    cause: /ERR_SSL_[A-Z0-9_]+/,
-    async contents(t) {
-      const server = net.createServer(socket =>
-        socket.on('error', () => {}).once('data', () => socket.end(alert)),
-      );
-      const port = await listenFor(t, server);
-      return { server: `https://127.0.0.1:${port}`, ca, ...(await stranger.client()) };
     },
   },
 };

@@ -2,8 +2,6 @@ import assert from 'node:assert/strict';
 import { after, afterEach, test } from 'node:test';
 import { health } from '../../../e2e/credential-probe.js';
 import { assertStatus, clientRequests, type Leg, legs, send } from '../../../e2e/leg.js';
-import { createServingFiles } from '../../../support/certificates/serving-files.js';
-import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
 import { eventually, eventuallyPasses } from '../../../support/eventually.js';
 import { policyOf } from '../../../support/fake-api-server/rbac.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
@@ -168,77 +166,6 @@ test('the log, the metrics and the rules say which webhook decides', async () =>
     alsoDecide: ['the authorization webhooks of --authorization-config'],
   });
   assert.deepEqual(webhook.take(), []);
-});
-
-test('an answer that the API server may read as a denial passes on no leg and in no version of HTTP, whatever failurePolicy says', async t => {
-  const own = await AskedWebhook.start(t, { failurePolicy: 'NoOpinion', cacheUnauthorizedRequests: false });
-  const { flags, authority } = await createServingFiles();
-  const start = (more: readonly string[]) =>
-    startGateway(t, {
-      run: startInProcess,
-      tokenFile: 'alice-token,alice,,\n',
-      server: { allow: policyOf(() => everything) },
-      flags: [`--authorization-config=${own.file}`, ...more],
-    });
-  const [plain, overTls] = await Promise.all([start([]), start(flags)]);
-  const session = await connectHttp2(overTls.proxy.port, authority.certificate);
-  t.after(() => session.destroy());
-  const http2 = async () =>
-    (await ask(session, pod, { headers: { authorization: 'Bearer alice-token' } })).status;
-  for (const [decision, isRefused] of [
-    ['\ufeff{"status":{"denied":true}}', true],
-    ['{"status":{"denied":true},"status":{"allowed":false}}', true],
-    ['status: {denied: true}', true],
-    [302, true],
-    [404, false],
-    ['{"status":null}', false],
-  ] as const) {
-    own.decide = () => decision;
-    for (const leg of Object.keys(legs) as Leg[]) {
-      const target = leg === 'plain' ? pod : `${pod}/exec?command=id&stdout=true`;
-      const { code } = await send(plain.proxy.port, { leg, target, headers: as('alice') });
-      assert.equal(code === 500, isRefused, `${decision}, ${leg}: ${code}`);
-    }
-    assert.equal((await http2()) === 500, isRefused, `${decision}`);
-    if (isRefused)
-      assert.deepEqual(
-        [plain, overTls].flatMap(({ server }) => clientRequests(server)),
-        [],
-      );
-  }
-  assert.ok(clientRequests(plain.server).length >= 4);
-});
-
-test('a webhook is asked over HTTP/2 too', async t => {
-  const { flags, authority } = await createServingFiles();
-  const gateway = await startGateway(t, {
-    run: startInProcess,
-    tokenFile: 'alice-token,alice,,\n',
-    flags: [`--authorization-config=${webhook.file}`, ...flags],
-  });
-  const session = await connectHttp2(gateway.proxy.port, authority.certificate);
-  t.after(() => session.destroy());
-  for (const [status, code, text] of [
-    [deny('secret'), 403, /: secret"/],
-    [
-      { allowed: true, denied: true },
-      500,
-      /^Internal Server Error: "[^"]*": .* both allow and deny response\n$/,
-    ],
-  ] as const) {
-    webhook.decide = () => status;
-    const headers = { authorization: 'Bearer alice-token' };
-    const answer = await ask(session, '/api/v1/secrets?labelSelector=b,a', { headers });
-    assert.equal(answer.status, code);
-    assert.match(answer.text, text);
-  }
-  assert.deepEqual(webhook.asked[0]?.resourceAttributes?.labelSelector, {
-    requirements: [
-      { key: 'a', operator: 'Exists' },
-      { key: 'b', operator: 'Exists' },
-    ],
-  });
-  assert.deepEqual(clientRequests(gateway.server), []);
 });
 
 test('a file of authorization webhooks that cannot be used any longer is told, without its text, and the last one counts, with its verdicts, until there is a new one', async t => {

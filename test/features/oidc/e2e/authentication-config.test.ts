@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -7,9 +6,9 @@ import { bothLegs, health, probe } from '../../../e2e/credential-probe.js';
 import { createCertificateAuthority } from '../../../support/certificates/certificates.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { ask as askOverHttp2, connectHttp2 } from '../../../support/clients/http2-client.js';
-import { eventually, eventuallyPasses } from '../../../support/eventually.js';
+import { eventuallyPasses } from '../../../support/eventually.js';
 import { startOidcIssuer } from '../../../support/identities/oidc-issuer.js';
-import { compactJwt, createOidcSigner } from '../../../support/identities/oidc-signer.js';
+import { createOidcSigner } from '../../../support/identities/oidc-signer.js';
 import { hasTls } from '../../../support/proxy/encrypted.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startGateway } from '../../../support/proxy/stack.js';
@@ -35,20 +34,9 @@ async function startIssuer(t: TestContext, audience: string) {
   return { issuer, signer, claims, entry };
 }
 
-const part = (text: string) => Buffer.from(text).toString('base64url');
-
-function hmac(secret: string, claims: object): string {
-  const input = compactJwt({ alg: 'HS256', kid: 'one' }, claims, '').slice(0, -1);
-  return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`;
-}
-
 test('callers with ID tokens act under the name that their own issuer gives them, and no token deceives the gateway', async t => {
   const [a, b] = await Promise.all([startIssuer(t, 'a'), startIssuer(t, 'b')]);
-  const slow = 'dyn(claims.list).all(x, dyn(claims.list).all(y, dyn(claims.list).all(z, x + y + z > 0.0)))';
-  const claimValidationRules = [
-    { expression: `!has(claims.list) || ${slow}` },
-    { expression: 'claims.?n.orValue(1) == 1' },
-  ];
+  const claimValidationRules = [{ expression: 'claims.?n.orValue(1) == 1' }];
   const head = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AuthenticationConfiguration' };
   const file = join(temporaryFolder(), 'config.yaml');
   await writeFile(file, JSON.stringify({ ...head, jwt: [a.entry(), b.entry({ claimValidationRules })] }));
@@ -62,31 +50,11 @@ test('callers with ID tokens act under the name that their own issuer gives them
     // An issuer without keys has a line.
     assert.doesNotMatch(text, /warn:/);
   });
+  // test/features/oidc/ has all tokens that are rejected.
   const attacks: readonly (readonly [what: string, token: string])[] = [
     ['a token of A with the name of B', a.signer.sign(b.claims())],
-    ['a token of B with the name of A', b.signer.sign(a.claims())],
     ['an audience of the other issuer', a.signer.sign(a.claims({ aud: 'b' }))],
-    ['an audience of the other issuer at B', b.signer.sign(b.claims({ aud: 'a' }))],
-    ['an issuer that is not configured', a.signer.sign(a.claims({ iss: 'https://c.example' }))],
-    ['both issuers', a.signer.sign(a.claims({ iss: [a.issuer.url, b.issuer.url] }))],
-    ['an issuer in other letters', a.signer.sign(a.claims({ iss: a.issuer.url.toUpperCase() }))],
-    ['an issuer with a slash', a.signer.sign(a.claims({ iss: `${a.issuer.url}/` }))],
-    ['a time that has passed', a.signer.sign(a.claims({ exp: seconds() - 1 }))],
     ['not even a JWT', 'opaque'],
-    ['no issuer', a.signer.sign(a.claims({ iss: undefined }))],
-    ['alg none', compactJwt({ alg: 'none' }, a.claims(), '')],
-    ['HS256 by the public key', hmac(a.signer.publicPem, a.claims())],
-    ['HS256 by the public key of B', hmac(b.signer.publicPem, b.claims())],
-    ['an extension of its header', a.signer.sign(a.claims(), { crit: ['secret-word'] })],
-    ['a header that is no JSON', `${part('{"alg": secret-word}')}.${part(JSON.stringify(a.claims()))}.c2ln`],
-    ['a time that no clock has', a.signer.sign(a.claims({ exp: 1e300 }))],
-    ['a nonce that is no text', a.signer.sign(a.claims({ nonce: 7 }))],
-    ['groups at a place that it does not name', a.signer.sign(a.claims({ _claim_names: { groups: 'x' } }))],
-    [
-      'an expression that runs long',
-      b.signer.sign(b.claims({ list: Array.from({ length: 200 }, (_, index) => index + 1) })),
-    ],
-    ['an expression that fails', b.signer.sign(b.claims({ list: 7 }))],
     ['an expression that is false', b.signer.sign(b.claims({ n: 2 }))],
   ];
   for (const leg of bothLegs) {
@@ -105,9 +73,6 @@ test('callers with ID tokens act under the name that their own issuer gives them
       assert.ok(!proxy.stderr().includes(token), what);
     }
   }
-  for (const reason of [/too many steps/, /its header needs what is not supported/])
-    await eventually(`the reason ${reason}`, () => reason.test(proxy.stderr()));
-  assert.doesNotMatch(proxy.stderr(), /secret-word/);
 
   if (!hasTls) return;
   const files = await createServingFiles();

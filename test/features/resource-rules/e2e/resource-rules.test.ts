@@ -11,7 +11,6 @@ import { eventually } from '../../../support/eventually.js';
 import { projectFile } from '../../../support/project.js';
 import { type RunningProgram, startInProcess } from '../../../support/proxy/in-process.js';
 import type { KubeconfigFile } from '../../../support/proxy/kubeconfig-file.js';
-import { startLeadGateway } from '../../../support/proxy/lead-gateway.js';
 import { ownMetric } from '../../../support/proxy/own-metric.js';
 import { writeAdminKubeconfig } from '../../../support/proxy/proxy.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
@@ -20,15 +19,13 @@ const server = await embeddedApiServer({ after });
 const security = await readFile(projectFile('.github/SECURITY.md'), 'utf8');
 const home = temporaryFolder();
 const kubeconfig = await writeAdminKubeconfig(server);
-const pathKubeconfig = await writeAdminKubeconfig(server, { server: `${server.url}/k8s/clusters/c1` });
 const start = (file: KubeconfigFile, ...args: readonly string[]) =>
   startInProcess({ after }, [`--kubeconfig=${file.path}`, '--reject-paths=', ...args]);
-/** --accept-namespaces, --reject-resources, both with --read-only for a server URL that has a path, and the line of SECURITY.md. */
-const [confined, without, behindPath, recommended] = await Promise.all([
+/** --accept-namespaces, --reject-resources, and the line of SECURITY.md. */
+const [confined, without, recommended] = await Promise.all([
   // --disable-filter does not disable the rules of other flags.
   start(kubeconfig, '--accept-namespaces=team-0,dev-.*', '--disable-filter'),
   start(kubeconfig, '--reject-resources=secrets,pods/exec,deployments.apps'),
-  start(pathKubeconfig, '--reject-resources=secrets', '--accept-namespaces=team-0', '--read-only'),
   start(kubeconfig, /^ *kube-api-proxy (--reject-resources=\S+)$/m.exec(security)?.[1] ?? ''),
 ]);
 
@@ -57,28 +54,13 @@ const commands: readonly AttackRequest[] = [
 ];
 
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
-const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
-/** Each of these targets with each method, and a GET of each that programs read differently. */
-const rejectedRequests = (targets: readonly string[]) => [
-  ...targets.flatMap(target => methods.map(method => ({ method, target }))),
-  ...uncertainSpellings.map(target => ({ method: 'GET', target })),
-];
-
 for (const leg of legs) {
   describe(`--accept-namespaces on the ${leg} leg`, () => {
-    it('rejects other namespaces and requests without one, in every spelling, and counts them, but not the others', async () => {
+    it('rejects other namespaces and requests without one, and what programs read differently, and counts them, but not the others', async () => {
       const before = await rejections(confined, 'namespace');
-      const requests = rejectedRequests([
-        ...['/api/v1/namespaces/default/pods', '/api/v1/namespaces/default'],
-        ...['/api/v1/namespaces/team-01/pods', '/api/v1/namespaces/xteam-0/pods'],
-        '/api/v1/namespaces/default/pods/web-0/exec?command=id',
-        ...['/api/v1/namespaces/%64efault/pods', '/api/v1/watch/namespaces/default/secrets'],
-        '/api/v1/proxy/namespaces/default/pods/web-0',
-        ...['/apis/apps/v1/namespaces/default/deployments', '/api/v1/pods'],
-        ...['/api/v1/pods?fieldSelector=metadata.namespace%3Dteam-0', '/api/v1/namespaces'],
-        ...['/api/v1/nodes/node-0/proxy/exec/team-0/web/c', '/apis/example.com/v1/unknowns'],
-        '/metrics',
-      ]);
+      const requests = ['/api/v1/namespaces/default/pods', '/api/v1/pods', ...uncertainSpellings].map(
+        target => ({ target }),
+      );
       for (const request of requests) {
         const answer = await send(confined.port, { leg, ...request });
         assert.match(assertStatus(answer, 403, JSON.stringify(request)), /--accept-namespaces/);
@@ -97,19 +79,9 @@ for (const leg of legs) {
   });
 
   describe(`--reject-resources on the ${leg} leg`, () => {
-    it('rejects a resource with any method, version, namespace and spelling, and counts it, but none of the others', async () => {
+    it('rejects a resource, and what programs read differently, and counts it, but none of the others', async () => {
       const before = await rejections(without, 'resource');
-      const requests = rejectedRequests([
-        ...['/api/v1/secrets', '/api/v1/secrets?watch=true'],
-        '/api/v1/secrets?fieldSelector=metadata.name%3Dx',
-        ...['/api/v1/namespaces/default/secrets/', '/api/v1/namespaces/default/secrets/token'],
-        '/api/v1/namespaces/default/%73ecrets/token',
-        ...['/api/v1/namespaces/default/Secrets/token', '/api/v1/watch/secrets'],
-        ...['/api/v1/watch/namespaces/default/secrets/token', '/api/v2/secrets'],
-        ...['//api/v1/secrets', '/api/v1/namespaces/default/pods/web-0/exec?command=id'],
-        ...['/api/v1/namespaces/default/pods/web-0/%65xec', '/apis/apps/v1beta2/deployments'],
-        '/apis/apps/v1/namespaces/default/deployments/web/scale',
-      ]);
+      const requests = ['/api/v1/secrets', ...uncertainSpellings].map(target => ({ target }));
       for (const request of requests) {
         const answer = await send(without.port, { leg, ...request });
         assert.match(assertStatus(answer, 403, JSON.stringify(request)), /--reject-resources/);
@@ -123,21 +95,6 @@ for (const leg of legs) {
         targets.map(target => `GET ${target}`),
       );
     });
-  });
-
-  it(`behind a server URL with a path, no path outside that path passes the rules on the ${leg} leg`, async () => {
-    const [namespace, prefix] = ['/api/v1/namespaces/team-0', '/k8s/clusters/c1'];
-    for (const target of [
-      ...[`${prefix}/api/v1/secrets`, `${prefix}${namespace}/secrets/x`],
-      ...[`${prefix}${namespace}/pods/web-1/exec`, `/k8s/clusters/c2${namespace}/pods`],
-      ...[`${namespace}/pods`, `/${prefix}${namespace}/secrets`, '/version', '/'],
-    ]) {
-      assertStatus(await send(behindPath.port, { leg, target }), 403, target);
-    }
-    assert.deepEqual(await reached(), []);
-    const target = `${prefix}${namespace}/pods`;
-    await send(behindPath.port, { target });
-    assert.deepEqual(await reached(), [`GET ${target}`]);
   });
 }
 
@@ -162,13 +119,6 @@ kubectlTest(
     }
   },
 );
-
-it('--reject-resources judges a caller who acts as somebody else', async t => {
-  const gateway = await startLeadGateway(t, { flags: ['--reject-resources=secrets'] });
-  const headers = ['Authorization: Bearer lead-token', 'Impersonate-User: alice'];
-  const answer = await send(gateway.proxy.port, { target: '/api/v1/namespaces/default/secrets', headers });
-  assert.match(assertStatus(answer, 403, 'secrets'), /--reject-resources/);
-});
 
 it('the log and readyz name misspelt entries of --reject-resources, and readyz passes', async t => {
   const flag = '--reject-resources=secretz,pods/exce,configmaps';

@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
-import { text as readText } from 'node:stream/consumers';
 import { after, describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { kubeconfigOf } from '../../../../src/features/served-kubeconfig/kubeconfig.js';
@@ -181,46 +178,6 @@ describe('/-/kubeconfig', () => {
     const userless = text.replace(/^ {6}user: .*\n/gm, '');
     assert.match((await withKubeconfig(userless, ['get', 'pods'])).stdout, /Please enter Username/);
   });
-
-  test('gets a 404 on a Unix socket, whatever Host says, unless --public-url is set', async t => {
-    const socketPath = join(folder, 'socket');
-    const get = async () => {
-      const asked = request({ socketPath, path: '/-/kubeconfig', headers: { host: 'localhost' } }).end();
-      const [response] = (await once(asked, 'response')) as [IncomingMessage];
-      return { status: response.statusCode, text: await readText(response) };
-    };
-    const first = await startInProcess(t, [flag, `--unix-socket=${socketPath}`]);
-    const { status, text } = await get();
-    assert.equal(status, 404);
-    assert.match(text, /"kind":"Status".*--public-url/);
-    await first.stop();
-    await startInProcess(t, [flag, `--unix-socket=${socketPath}`, '--public-url=http://gw.example/k8s/']);
-    assert.deepEqual(serversOf((await get()).text), { dev: 'http://gw.example/k8s' });
-  });
-
-  test(
-    'has no host that programs read differently, even if --accept-hosts accepts every host',
-    encrypted,
-    async t => {
-      const { port, address } = await startInProcess(t, [flag, '--accept-hosts=.*', ...files.flags]);
-      const session = await connectHttp2(port, files.authority.certificate);
-      t.after(() => session.destroy());
-      for (const authority of [
-        ...['a"b', "a'b", 'a:0', 'a:99999', 'a%2fb', '{a}', '*', '&a', '`a`', '[::1', '[::g]'],
-        ...['a<b', '$(id)'],
-        ...['a:b@c', 'a@c', 'a/b', 'a?b', 'a#b', 'a,b', 'a b', `${'a'.repeat(300)}.example`],
-      ]) {
-        const { status, text } = await ask(session, '/-/kubeconfig', {
-          headers: { ':authority': authority },
-        });
-        if (status === 200) assert.deepEqual(serversOf(text), { dev: `https://${address}` }, authority);
-        // nghttp2 does not accept some of these values, and resets the stream.
-        else assert.ok(status === 400 || status === 0, `${authority}: ${text}`);
-      }
-      const named = await ask(session, '/-/kubeconfig', { headers: { ':authority': 'gw.example' } });
-      assert.deepEqual(serversOf(named.text), { dev: 'https://gw.example' });
-    },
-  );
 
   kubectlTest('is read by kubectl with the same contexts, even with unusual names', async () => {
     const contexts = hostileNames.map((name, index) => ({

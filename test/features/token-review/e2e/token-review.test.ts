@@ -2,20 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import type { Clock } from '../../../../src/lib/clock.js';
 import { bothLegs, health, passed, probe } from '../../../e2e/credential-probe.js';
-import { assertStatus, send as sendRaw } from '../../../e2e/leg.js';
-import { createServingFiles } from '../../../support/certificates/serving-files.js';
+import { assertStatus } from '../../../e2e/leg.js';
 import { send } from '../../../support/clients/http-client.js';
-import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
 import { eventually } from '../../../support/eventually.js';
 import type {
   FakeApiServer,
   FakeApiServerOptions,
-  Interceptor,
 } from '../../../support/fake-api-server/fake-api-server.js';
-import { createIdToken } from '../../../support/identities/oidc-issuer.js';
 import { proxyToken } from '../../../support/identities/two-users.js';
 import { ManualClock } from '../../../support/manual-clock.js';
-import { hasTls } from '../../../support/proxy/encrypted.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { type GatewayOptions, startGateway } from '../../../support/proxy/stack.js';
 
@@ -126,93 +121,6 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
         const values = rawHeaders.filter((_, index) => /^impersonate-/i.test(rawHeaders[index - 1] ?? ''));
         assert.match(values.join('\n'), expected, token);
       }
-  });
-
-  test('with white space or a control character get a 401 before anybody is asked, and all others are reviewed', async t => {
-    const files = await createServingFiles();
-    const isReview = ({ url = '' }: { url?: string | undefined }) => url.endsWith('/tokenreviews');
-    const knowsAll: Interceptor = (request, response) => {
-      if (!isReview(request)) return false;
-      // An API server that strips white space.
-      const status = { authenticated: true, user: { username: 'alice' } };
-      response.writeHead(201, { 'Content-Type': 'application/json' }).end(JSON.stringify({ status }));
-      return true;
-    };
-    const plain = await start(t);
-    const secure = await start(t, { flags: files.flags });
-    for (const { server } of [plain, secure]) server.intercept(knowsAll);
-    const session = hasTls ? await connectHttp2(secure.proxy.port, files.authority.certificate) : undefined;
-    t.after(() => session?.destroy());
-    const token = createIdToken(new Date(Date.now() + 60_000));
-    const overHttp2 = async (text: string) => {
-      assert.ok(session);
-      const headers = { authorization: `Bearer ${text}` };
-      return (await ask(session, '/api/v1/namespaces/default/pods/web-0', { headers })).status;
-    };
-    const http2Ways = hasTls ? [overHttp2] : [];
-    const asSubprotocol = async (text: string) => {
-      const protocol = `base64url.bearer.authorization.k8s.io.${Buffer.from(text, 'latin1').toString('base64url')}`;
-      const headers = [`Sec-WebSocket-Protocol: ${protocol}`];
-      return (await probe(plain.proxy, plain.server, 'websocket', { headers })).code;
-    };
-    const inAuthorization = (leg: (typeof bothLegs)[number]) => async (text: string) =>
-      (await probe(plain.proxy, plain.server, leg, { headers: bearer(text) })).code;
-    const ways = [...bothLegs.map(inAuthorization), asSubprotocol, ...http2Ways];
-    // As bytes: a tab, and U+00A0, U+0085, U+1680, U+2009, U+2028, U+3000 and a control character in UTF-8.
-    const spaces = [
-      ...['\t', '\xc2\xa0', '\xc2\x85', '\xe1\x9a\x80', '\xe2\x80\x89', '\xe2\x80\xa8'],
-      ...['\xe3\x80\x80', '\xc2\x9f'],
-    ];
-    for (const way of ways) {
-      for (const space of spaces) assert.equal(await way(token.replace('.', `${space}.`)), 401, space);
-      for (const space of spaces.slice(1)) {
-        assert.equal(await way(`${space}${token}`), 401, space);
-        assert.equal(await way(`${token}${space}`), 401, space);
-      }
-    }
-    for (const control of ['\0', '\n', '\x1b', '\x7f', ' ']) {
-      assert.equal(await asSubprotocol(`${token}${control}`), 401);
-    }
-    assert.equal(reviews(plain.server) + reviews(secure.server), 0);
-    const others = ['kubeconfig-u-x:secret', 'voil\xc3\xa0', '{"a"}', '\xef\xbb\xbftoken'];
-    for (const [index, text] of others.entries()) {
-      for (const way of ways) assert.ok([200, 101].includes(await way(text)), text);
-      assert.equal(reviews(plain.server), index + 1);
-    }
-    // A WebSocket's token has to be UTF-8.
-    for (const text of ['voil\xe0', 'one\xa0', '\x85one']) {
-      for (const way of [inAuthorization('plain'), ...http2Ways]) assert.equal(await way(text), 200);
-      assert.equal(await asSubprotocol(text), 401);
-    }
-  });
-
-  test('say who the caller is below the path of the server’s URL alone', async t => {
-    const { server, tokens, proxy } = await start(t, {
-      serverPath: '/c1',
-      server: { allow: user => user.username === 'proxy' || user.username === robot.username },
-    });
-    tokens['sa-token'] = robot;
-    server.intercept(request => {
-      // Two clusters behind one host, each with a namespace `shop`.
-      request.url = request.url?.replace(/^\/c[12]/, '');
-      return false;
-    });
-    const pod = '/api/v1/namespaces/default/pods/web-0';
-    const ask = (path: string, leg: (typeof bothLegs)[number]) => {
-      const target = `${path}${pod}${leg === 'plain' ? '' : '/exec?command=true&stdout=true'}`;
-      return sendRaw(proxy.port, { leg, target, headers: bearer('sa-token') });
-    };
-    for (const leg of bothLegs) {
-      assert.equal((await ask('/c1', leg)).code, passed(leg));
-      for (const path of ['/c2', '']) {
-        assert.match(assertStatus(await ask(path, leg), 403, path), /at the path of its URL/);
-      }
-    }
-    const asRobot = server.requests.filter(({ headers }) => headers['impersonate-user'] === robot.username);
-    assert.deepEqual(
-      asRobot.map(({ rawUrl }) => rawUrl.slice(0, 4)),
-      ['/c1/', '/c1/'],
-    );
   });
 });
 

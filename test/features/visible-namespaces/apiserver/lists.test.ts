@@ -104,34 +104,3 @@ test('a list has the namespaces that its user may get, in each format, as the AP
   assert.equal((await gateway.ask('ann', '/api/v1/pods')).status, 403);
   assert.equal((await gateway.ask('ann', `${path}/${hidden}`)).status, 403);
 });
-
-test('the number of reviews depends on what RBAC proposes, and never on what is asked', async (t, server) => {
-  const users = ['ann', 'bob', 'eve', 'joe', 'kim'];
-  const gateway = await FilteringGateway.start(t, server, { users });
-  const hidden = await gateway.namespace('secret');
-  const own = await gateway.namespaceOf('ann', 'own');
-  const counted = async () => {
-    const { text } = await gateway.ask('ann', '/-/metrics');
-    const of = (result: string) =>
-      Number(new RegExp(`namespace_reviews_total\\{result="${result}"\\} (\\d+)`).exec(text)?.[1]);
-    return { asked: of('allowed') + of('refused') + of('error'), remembered: of('remembered') };
-  };
-  const costs = async (user: string, query: string) => {
-    const before = await counted();
-    await gateway.ask(user, path + query);
-    return (await counted()).asked - before.asked;
-  };
-  assert.equal(await costs('ann', ''), 0);
-  const selected = (name: string) => `?fieldSelector=metadata.name%3D${name}&labelSelector=a`;
-  assert.deepEqual(
-    [
-      await costs('bob', selected(hidden)),
-      await costs('eve', selected('none')),
-      await costs('joe', selected(own)),
-    ],
-    [0, 0, 0],
-  );
-  await gateway.bind(own, gateway.user('kim'));
-  await eventually('a review confirms it', async () => (await gateway.names('kim')).length === 1);
-  assert.ok((await counted()).remembered > 0);
-});

@@ -6,8 +6,9 @@ import { requestedUser as readRequestedUser } from '../kubernetes/requested-user
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { OpenRequest } from '../request/context.js';
+import { attributesOf } from '../reviews/attributes.js';
 import { ForbiddenError } from '../reviews/forbidden.js';
-import { permitImpersonation } from '../reviews/impersonation-reviews.js';
+import { permitUser } from '../reviews/impersonation-reviews.js';
 import { apiMounts, type Guard, type GuardParts, type OpenCheck } from './guard.js';
 import { Rejection } from './rejection.js';
 
@@ -45,9 +46,11 @@ export const requestedUser = {
       if (requested === undefined) return;
       checkIdentity(requested.user, rules);
       const caller = request.caller as UserInfo;
-      await permitImpersonation(reviews, { caller, cluster, endpoint, mount }, requested.attributes);
-      request.impersonated = requested;
-      request.record.impersonatedUser = requested.user.username;
+      const wish = attributesOf(request.path.info, request.path.forServer.query);
+      const { user, headers } = requested;
+      const by = await permitUser(reviews, { caller, cluster, endpoint, mount }, requested, wish);
+      request.impersonated = { user, headers, by };
+      request.record.impersonatedUser = user.username;
       impersonated('allowed');
     };
     return request =>

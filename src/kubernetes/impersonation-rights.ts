@@ -44,28 +44,77 @@ export function legacyRights(
 const node =
   /^system:node:(?=.{1,253}$)([a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*)$/;
 
+/** Rights that are held if each of them is, or the one to all values. */
+interface RightSet {
+  /** The right to all values, which the API server asks for first; undefined for fewer than four values. */
+  readonly all: ImpersonatedAttribute | undefined;
+  readonly each: readonly ImpersonatedAttribute[];
+}
+
+/** What constrained impersonation of one user takes, besides the right `impersonate-on:MODE:VERB` on the request. */
+export interface ConstrainedRights {
+  readonly mode: string;
+  /** The rights of the verb `impersonate:MODE`, in the order in which the API server asks for them. The first is the one to the name. */
+  readonly sets: readonly [RightSet, ...RightSet[]];
+  /** What the API server never lets anybody impersonate in this way, whatever the rights are; undefined if there is nothing of that. */
+  readonly impossible: string | undefined;
+}
+
+/** From so many groups, or values of extra fields, on, the API server asks for the right to all first (`manyAuthorizationChecksInLoop`). */
+const many = 4;
+
 /**
- * The rights of constrained impersonation for the values of this user, in the order in which the API server asks for them, and the mode that
- * the right `impersonate-on:MODE:VERB` on the request needs besides. Undefined for a user without a mode: a service account or a node with
- * more than its name.
+ * The rights of constrained impersonation for this user (apiserver `impersonation.constrainedImpersonationModeState`). Undefined for a user
+ * without a mode: a service account or a node with more than its name.
  */
-export function constrainedRights(
-  user: UserInfo,
-): { readonly mode: string; readonly values: readonly ImpersonatedAttribute[] } | undefined {
+export function constrainedRights(user: UserInfo): ConstrainedRights | undefined {
   const { username, uid = '', groups, extra } = user;
-  const isNameAlone = uid === '' && groups.length === 0 && extra.size === 0;
   const account = serviceAccountOf(username);
   const [, nodeName] = node.exec(username) ?? [];
-  if (account === undefined && nodeName === undefined) {
-    const verb = 'impersonate:user-info';
-    const values = legacyRights(user, true).map(right => ({ ...right, ...authentication, verb }));
-    return { mode: 'user-info', values };
-  }
-  if (!isNameAlone) return undefined;
+  if (account === undefined && nodeName === undefined) return userInfoRights(user);
+  if (uid !== '' || groups.length > 0 || extra.size > 0) return undefined;
   const mode = account === undefined ? 'arbitrary-node' : 'serviceaccount';
   const value =
     account === undefined
       ? { resource: 'nodes', name: nodeName as string }
       : { resource: 'serviceaccounts', ...account };
-  return { mode, values: [{ ...authentication, ...value, verb: `impersonate:${mode}` }] };
+  const right = { ...authentication, ...value, verb: `impersonate:${mode}` };
+  return { mode, sets: [{ all: undefined, each: [right] }], impossible: undefined };
+}
+
+function userInfoRights(user: UserInfo): ConstrainedRights {
+  const verb = 'impersonate:user-info';
+  const rights = legacyRights(user, true).map(right => ({ ...right, ...authentication, verb }));
+  const of = (resource: string) => rights.filter(right => right.resource === resource);
+  const setOf = (resource: string, all: Partial<ImpersonatedAttribute>): RightSet => {
+    const each = of(resource);
+    const hasMany = each.length >= many;
+    return { all: hasMany ? { ...authentication, verb, resource, name: '*', ...all } : undefined, each };
+  };
+  return {
+    mode: 'user-info',
+    sets: [
+      { all: undefined, each: of('users') },
+      { all: undefined, each: of('uids') },
+      setOf('groups', {}),
+      setOf('userextras', { subresource: '*' }),
+    ],
+    impossible: impossiblePart(user),
+  };
+}
+
+function impossiblePart({ groups, extra }: UserInfo): string | undefined {
+  if (groups.includes('')) return 'an empty group';
+  if (groups.includes('system:masters')) return 'the group system:masters';
+  for (const [key, values] of extra)
+    if (!isConstrainedExtraKey(key) || values.includes(''))
+      return `the extra field ${JSON.stringify(key.slice(0, 200))}`;
+  return undefined;
+}
+
+/** Whether constrained impersonation takes a key of an extra field: `domain/path` in lower case (apiserver `validateExtra`). */
+export function isConstrainedExtraKey(key: string): boolean {
+  return /^(?=.{1,253}\/)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\/[a-z0-9/\-._~%!$&'()*+,;=:]+$/.test(
+    key,
+  );
 }

@@ -1,6 +1,11 @@
 import type { RawHeaders } from '../http/header-fields.js';
 import { impersonationPrefix, namedUser } from './impersonation.js';
-import { type ImpersonatedAttribute, legacyRights } from './impersonation-rights.js';
+import {
+  type ConstrainedRights,
+  constrainedRights,
+  type ImpersonatedAttribute,
+  legacyRights,
+} from './impersonation-rights.js';
 import { StatusError } from './status.js';
 import type { UserInfo } from './user-info.js';
 
@@ -10,12 +15,16 @@ export interface RequestedUser {
   readonly user: UserInfo;
   /** The client's Impersonate-* fields: name, value, … */
   readonly headers: RawHeaders;
-  /** What its caller needs rights for, in the order in which the API server judges them. */
-  readonly attributes: readonly ImpersonatedAttribute[];
+  /** The rights of the verb `impersonate` that its caller needs, in the order in which the API server judges them. */
+  readonly legacy: readonly ImpersonatedAttribute[];
+  /** Those of constrained impersonation, which are enough too; undefined if the API server has none, or none for this user. */
+  readonly constrained: ConstrainedRights | undefined;
 }
 
 /** Each value costs the API server a review. */
 const mostValues = 64;
+/** The group that the API server adds to each user who is authenticated. */
+const allUsers = 'system:authenticated';
 /** The fields that have one value, which may be empty. */
 const single: ReadonlySet<string> = new Set(['impersonate-user', 'impersonate-uid']);
 
@@ -46,12 +55,15 @@ export function requestedUser(rawHeaders: RawHeaders, hasConstrained: boolean): 
   if (user === undefined) {
     throw new StatusError(400, 'the request impersonates a group, a uid or an extra field, but no user');
   }
-  const attributes = legacyRights(user, hasConstrained);
-  if (attributes.length > mostValues) {
+  const legacy = legacyRights(user, hasConstrained);
+  if (legacy.length > mostValues) {
     throw new StatusError(400, `the request impersonates more than ${mostValues} values`);
   }
-  if (attributes.some(({ name, subresource = '' }) => `${name}${subresource}`.includes('\ufffd'))) {
+  if (legacy.some(({ name, subresource = '' }) => `${name}${subresource}`.includes('\ufffd'))) {
     throw new StatusError(400, 'the request impersonates a value that is not UTF-8');
   }
-  return { user, headers, attributes };
+  const constrained = hasConstrained ? constrainedRights(user) : undefined;
+  if (constrained?.mode !== 'arbitrary-node') return { user, headers, legacy, constrained };
+  // Of a node with a group the API server does not make one with the rights of nodes, as it may if the proxy's own identity may do that.
+  return { user, headers: [...headers, 'Impersonate-Group', allUsers], legacy, constrained: undefined };
 }

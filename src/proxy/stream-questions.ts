@@ -29,5 +29,5 @@ function actingQuestions({
   caller,
 }: OpenRequest): readonly Question[] {
   const impersonator = { caller: caller as UserInfo, cluster, endpoint, mount };
-  return impersonated?.attributes.map(asked => impersonationQuestion(impersonator, asked)) ?? [];
+  return impersonated?.by.map(asked => impersonationQuestion(impersonator, asked)) ?? [];
 }

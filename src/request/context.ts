@@ -5,8 +5,8 @@ import type { Endpoint } from '../clusters/endpoint.js';
 import { ownPagesOnly } from '../http/browser-fields.js';
 import type { Http2Answer } from '../http/http2-answer.js';
 import { RequestHead, type RequestMessage } from '../http/request-head.js';
-import type { RequestedUser } from '../kubernetes/requested-user.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
+import type { PermittedUser } from '../reviews/impersonation-reviews.js';
 import type { Destination, Mount } from './mount.js';
 import type { RequestRecord } from './record.js';
 import { RequestPath } from './request-path.js';
@@ -56,7 +56,7 @@ export class RequestContext extends Operation {
   /** Whether a bearer token has decided who the caller is. */
   isByToken = false;
   /** The user that the caller acts as, with the API server's permission; undefined for a caller that acts under its own name. */
-  impersonated: RequestedUser | undefined;
+  impersonated: PermittedUser | undefined;
   /** Counts, logs and records the request. The server sets it before any guard runs. */
   record!: RequestRecord;
   /** The response as one of HTTP/2; undefined over HTTP/1.1. */

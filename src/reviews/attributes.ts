@@ -54,6 +54,19 @@ export function attributesOf(info: RequestInfo, query: string): Attributes {
   return { resourceAttributes: attributes };
 }
 
+export function verbOf(attributes: Attributes): string {
+  if ('nonResourceAttributes' in attributes) return attributes.nonResourceAttributes.verb;
+  return attributes.resourceAttributes.verb ?? '';
+}
+
+/** What an impersonator needs the right for, besides those to the values of a user, to do this by constrained impersonation (KEP-5284). */
+export function impersonateOn(mode: string, attributes: Attributes): Attributes {
+  const verb = `impersonate-on:${mode}:${verbOf(attributes)}`;
+  return 'nonResourceAttributes' in attributes
+    ? { nonResourceAttributes: { ...attributes.nonResourceAttributes, verb } }
+    : { resourceAttributes: { ...attributes.resourceAttributes, verb } };
+}
+
 type Mutable<T> = { -readonly [Field in keyof T]: T[Field] };
 
 function selectorsOf(query: string) {

@@ -2,15 +2,17 @@ import type { Cluster } from '../clusters/cluster.js';
 import type { Endpoint } from '../clusters/endpoint.js';
 import { OwnRefusalError } from '../clusters/own-request.js';
 import { impersonationOf } from '../kubernetes/impersonation.js';
-import type { ImpersonatedAttribute } from '../kubernetes/impersonation-rights.js';
+import type { ConstrainedRights, ImpersonatedAttribute } from '../kubernetes/impersonation-rights.js';
 import { refusedGroup } from '../kubernetes/refused-group.js';
+import type { RequestedUser } from '../kubernetes/requested-user.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import { parseObject } from '../lib/json.js';
 import { refusedCredential, UpstreamError } from '../transport/upstream-error.js';
+import { type Attributes, impersonateOn, verbOf } from './attributes.js';
 import { TooManyReviewsError } from './authorizer.js';
 import { ForbiddenError, forbiddenMessage } from './forbidden.js';
-import type { Question, Reviews, Verdict } from './reviews.js';
+import type { Question, Reviews } from './reviews.js';
 
 /** Who asks to impersonate, and the API server that decides. */
 interface Impersonator {
@@ -21,44 +23,129 @@ interface Impersonator {
   readonly mount: { readonly namesContext: boolean };
 }
 
+/** A user that a caller acts as, with the permission of the API server. */
+export interface PermittedUser extends Pick<RequestedUser, 'user' | 'headers'> {
+  /** The caller's rights that have decided it, all of them. */
+  readonly by: readonly Attributes[];
+}
+
 /**
- * Asks whether a caller may impersonate, by reviews that are sent as the caller. Resolves if the caller may impersonate all of these.
- * Rejects with a StatusError: of 403 in the API server's words about the first one that the caller may not impersonate, of 503 if the API
- * server does not say it or has too many reviews of the caller, of 502 if it refuses the proxy's own credential.
+ * Asks whether a caller may do something as a user, by reviews that are sent as the caller. Resolves to the rights that decide it: those of
+ * legacy impersonation, or else those of constrained impersonation, as an API server decides it that has both. Rejects with a StatusError: of
+ * 403 in the API server's words about a right that the caller lacks, of 503 if the API server does not say it or has too many reviews of
+ * the caller, of 502 if it refuses the proxy's own credential.
+ *
+ * @param wish What the request does.
  */
-export async function permitImpersonation(
+export async function permitUser(
   reviews: Pick<Reviews, 'ask'>,
   impersonator: Impersonator,
-  attributes: readonly ImpersonatedAttribute[],
-): Promise<void> {
-  const { caller } = impersonator;
-  const verdicts = await Promise.allSettled(
-    attributes.map(asked =>
-      reviews.ask(impersonationQuestion(impersonator, asked)).then(check(caller, asked)),
-    ),
-  );
-  const [failed] = verdicts.filter(verdict => verdict.status === 'rejected');
-  if (failed !== undefined) throw withoutAnswer(failed.reason, caller);
+  { legacy, constrained }: Pick<RequestedUser, 'legacy' | 'constrained'>,
+  wish: Attributes,
+): Promise<readonly Attributes[]> {
+  const rights = new CallerRights(reviews, impersonator);
+  const asked = legacy.map(attributeOf);
+  const refusals = await rights.refusals(asked);
+  const [refusal] = refusals;
+  if (refusal === undefined) return asked;
+  // An added authorizer that denies the verb `impersonate` is older than the other verbs, and means these too.
+  if (constrained === undefined || constrained.impossible !== undefined || !refusals.every(isOfServer))
+    throw refusal;
+  return rights.constrained(constrained, wish, refusal);
 }
 
-/** Whether the caller may impersonate this. */
+/** Asks again for the rights that have decided it. Otherwise as `permitUser`. */
+export async function permitAgain(
+  reviews: Pick<Reviews, 'ask'>,
+  impersonator: Impersonator,
+  { by }: Pick<PermittedUser, 'by'>,
+): Promise<void> {
+  const [refusal] = await new CallerRights(reviews, impersonator).refusals(by);
+  if (refusal !== undefined) throw refusal;
+}
+
+/** Whether these are rights of constrained impersonation. */
+export function isConstrained(by: readonly Attributes[]): boolean {
+  return by.some(attributes => verbOf(attributes).startsWith('impersonate-on:'));
+}
+
+/** The rights of one caller to impersonate. */
+class CallerRights {
+  readonly #reviews: Pick<Reviews, 'ask'>;
+  readonly #impersonator: Impersonator;
+
+  constructor(reviews: Pick<Reviews, 'ask'>, impersonator: Impersonator) {
+    this.#reviews = reviews;
+    this.#impersonator = impersonator;
+  }
+
+  /** Why the caller does not have these, in their order; empty if it has all. */
+  async refusals(asked: readonly Attributes[]): Promise<readonly StatusError[]> {
+    const refusals = await Promise.all(asked.map(attributes => this.#refusal(attributes)));
+    return refusals.filter(refusal => refusal !== undefined);
+  }
+
+  /**
+   * The rights of constrained impersonation that decide it. Rejects with the missing one, or with the refusal of legacy impersonation for a
+   * caller who has no right to impersonate this user in the other way.
+   */
+  async constrained(
+    { mode, sets }: ConstrainedRights,
+    wish: Attributes,
+    ofLegacy: StatusError,
+  ): Promise<readonly Attributes[]> {
+    const on = impersonateOn(mode, wish);
+    const refusal = await this.#refusal(on);
+    if (refusal !== undefined) {
+      const [name] = await this.refusals(sets[0].each.map(attributeOf));
+      throw name === undefined || !isOfServer(refusal) ? refusal : ofLegacy;
+    }
+    const decided = await Promise.all(sets.map(set => this.#decided(set)));
+    return [on, ...decided.flat()];
+  }
+
+  async #decided({ all, each }: ConstrainedRights['sets'][number]): Promise<readonly Attributes[]> {
+    const whole = all === undefined ? [] : [attributeOf(all)];
+    const [refused] = await this.refusals(whole);
+    if (all !== undefined && refused === undefined) return whole;
+    if (refused !== undefined && !isOfServer(refused)) throw refused;
+    const asked = each.map(attributeOf);
+    const [refusal] = await this.refusals(asked);
+    if (refusal !== undefined) throw refusal;
+    return asked;
+  }
+
+  async #refusal(attributes: Attributes): Promise<StatusError | undefined> {
+    const { caller } = this.#impersonator;
+    try {
+      const verdict = await this.#reviews.ask(impersonationQuestion(this.#impersonator, attributes));
+      const { isAllowed, hasError, reason, deniedBy } = verdict;
+      // The API server refuses an impersonation about which its authorizer has an error, whatever else that says.
+      if (isAllowed && !hasError) return undefined;
+      return new ForbiddenError(forbiddenMessage(caller.username, attributes, reason), deniedBy);
+    } catch (error) {
+      return withoutAnswer(error as Error, caller);
+    }
+  }
+}
+
+function attributeOf(resourceAttributes: ImpersonatedAttribute): Attributes {
+  return { resourceAttributes };
+}
+
+/** Whether the API server itself says that the caller may not do it. */
+function isOfServer(error: StatusError): boolean {
+  return error instanceof ForbiddenError && error.deniedBy === undefined;
+}
+
+/** Whether the caller has this right to impersonate. */
 export function impersonationQuestion(
   { caller, cluster, endpoint, mount }: Impersonator,
-  asked: ImpersonatedAttribute,
+  attributes: Attributes,
 ): Question {
   return {
-    cluster,
-    as: impersonationOf(caller),
-    attributes: { resourceAttributes: asked },
+    ...{ cluster, as: impersonationOf(caller), attributes },
     access: { judgedFor: endpoint.identity, namesContext: mount.namesContext },
-  };
-}
-
-/** The API server refuses an impersonation about which its authorizer has an error, whatever else that says. */
-function check({ username }: UserInfo, asked: ImpersonatedAttribute) {
-  return ({ isAllowed, hasError, reason, deniedBy }: Verdict) => {
-    if (isAllowed && !hasError) return;
-    throw new ForbiddenError(forbiddenMessage(username, { resourceAttributes: asked }, reason), deniedBy);
   };
 }
 

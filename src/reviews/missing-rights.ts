@@ -12,7 +12,7 @@ import { digest } from '../lib/digest.js';
 import { Moment } from '../lib/moment.js';
 import { SharedCapacity } from '../lib/shared-capacity.js';
 import type { AccessConditions } from '../transport/access.js';
-import type { Attributes } from './attributes.js';
+import { type Attributes, impersonateOn, verbOf } from './attributes.js';
 import type { ConstrainedImpersonation } from './constrained-impersonation.js';
 import type { Reviews } from './reviews.js';
 
@@ -75,10 +75,12 @@ export class MissingRights {
     if (missing.length === 0) return undefined;
     const constrained = hasConstrained ? constrainedRights(user) : undefined;
     if (constrained !== undefined) {
-      const { mode, values } = constrained;
+      const { mode, sets, impossible } = constrained;
+      const values = sets.flatMap(({ each }) => each);
       const lacking = await this.#missing(request, values);
       // An identity that may impersonate some of it in this way is meant to act in this way alone.
       if (lacking.length < values.length) {
+        if (impossible !== undefined) return impossibleValue(impossible);
         return lacking[0] ? refusedValue(lacking[0]) : this.#refusedAction(request, mode, attributes);
       }
     }
@@ -90,16 +92,8 @@ export class MissingRights {
     mode: string,
     attributes: Attributes,
   ): Promise<StatusError | undefined> {
-    const on = (verb = '') => `impersonate-on:${mode}:${verb}`;
-    if ('nonResourceAttributes' in attributes) {
-      const { verb, path } = attributes.nonResourceAttributes;
-      const asked = { nonResourceAttributes: { verb: on(verb), path } };
-      return (await this.#may(request, asked)) ? undefined : refusedAction(verb, path, on(verb));
-    }
-    const { verb = '', resource, subresource, group = '' } = attributes.resourceAttributes;
-    const asked = { resourceAttributes: { ...attributes.resourceAttributes, verb: on(verb) } };
-    const name = `${resource}${subresource === undefined ? '' : `/${subresource}`}${group && `.${group}`}`;
-    return (await this.#may(request, asked)) ? undefined : refusedAction(verb, name, on(verb));
+    const asked = impersonateOn(mode, attributes);
+    return (await this.#may(request, asked)) ? undefined : refusedAction(attributes, verbOf(asked));
   }
 
   /** Those of these rights that the proxy does not have. */
@@ -119,11 +113,19 @@ export class MissingRights {
   }
 }
 
-function refusedAction(verb: string, what: string, right: string): StatusError {
+function refusedAction(attributes: Attributes, right: string): StatusError {
+  const what = `${verbOf(attributes)} ${objectOf(attributes).slice(0, 200)}`;
   return new StatusError(
     403,
-    `this proxy may not ${verb} ${what.slice(0, 200)}, whoever asks; whoever runs the proxy can allow it (the verb ${right})`,
+    `this proxy may not ${what}, whoever asks; whoever runs the proxy can allow it (the verb ${right} on it)`,
   );
+}
+
+/** The path, or the resource as kubectl names it. */
+function objectOf(attributes: Attributes): string {
+  if ('nonResourceAttributes' in attributes) return attributes.nonResourceAttributes.path;
+  const { resource, subresource, group = '' } = attributes.resourceAttributes;
+  return `${resource}${subresource === undefined ? '' : `/${subresource}`}${group && `.${group}`}`;
 }
 
 const words: Readonly<Record<string, string>> = {
@@ -132,6 +134,13 @@ const words: Readonly<Record<string, string>> = {
   uids: 'uid',
   nodes: 'node',
 };
+
+function impossibleValue(what: string): StatusError {
+  return new StatusError(
+    403,
+    `the API server lets no proxy with rights of constrained impersonation impersonate ${what}, which the user of the request has`,
+  );
+}
 
 function refusedValue({ verb, resource, subresource, namespace, name }: ImpersonatedAttribute): StatusError {
   if (resource === 'groups') return new RefusedGroupError(name, verb);

@@ -5,7 +5,7 @@ import { isSameUser, type UserInfo } from '../kubernetes/user-info.js';
 import type { Clock } from '../lib/clock.js';
 import type { OpenCallers, Recheck } from '../proxy/route.js';
 import type { OpenRequest } from '../request/context.js';
-import { permitImpersonation } from '../reviews/impersonation-reviews.js';
+import { permitAgain } from '../reviews/impersonation-reviews.js';
 import { ReplacedError } from '../transport/access.js';
 
 /** What may be asked again about an open request. */
@@ -35,9 +35,7 @@ export function createRechecks({
   const mayStillAct = ({ cluster, endpoint, mount, caller, impersonated }: OpenRequest) => {
     if (impersonated === undefined) return true;
     const impersonator = { caller: caller as UserInfo, cluster, endpoint, mount };
-    return decided(() =>
-      permitImpersonation(reviews, impersonator, impersonated.attributes).then(() => true),
-    );
+    return decided(() => permitAgain(reviews, impersonator, impersonated).then(() => true));
   };
   const isStillLetIn = (request: OpenRequest) => {
     const isKnown = isStillKnown(request);

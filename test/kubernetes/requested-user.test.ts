@@ -5,7 +5,7 @@ import { StatusError } from '../../src/kubernetes/status.js';
 
 /** What has to be reviewed, as `group/resource/subresource namespace name`. */
 function asked(...rawHeaders: readonly string[]): readonly string[] | undefined {
-  return requestedUser(rawHeaders, false)?.attributes.map(
+  return requestedUser(rawHeaders, false)?.legacy.map(
     ({ verb, version, group, resource, subresource, namespace, name }) => {
       assert.deepEqual([verb, version], ['impersonate', group === '' ? undefined : 'v1']);
       return [`${group}/${resource}${subresource === undefined ? '' : `/${subresource}`}`, namespace, name]
@@ -53,7 +53,7 @@ describe('the user whom a request names', () => {
       ...['Impersonate-Uid', '7', 'Impersonate-Extra-Scopes', 'view', 'Impersonate-Group', 'dev'],
       ...['Impersonate-User', 'carol'],
     ];
-    const attributes = requestedUser(headers, true)?.attributes ?? [];
+    const attributes = requestedUser(headers, true)?.legacy ?? [];
     assert.deepEqual(
       attributes.map(({ verb, version, resource }) => [verb, version, resource]),
       ['users', 'uids', 'groups', 'userextras'].map(resource => ['impersonate', 'v1', resource]),

@@ -7,7 +7,7 @@ import { requestedUser } from '../../src/kubernetes/requested-user.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import type { UserInfo } from '../../src/kubernetes/user-info.js';
 import { Deferred } from '../../src/lib/deferred.js';
-import { permitImpersonation } from '../../src/reviews/impersonation-reviews.js';
+import { permitUser } from '../../src/reviews/impersonation-reviews.js';
 import { Reviews } from '../../src/reviews/reviews.js';
 import { type Access, ReplacedError } from '../../src/transport/access.js';
 import type { OutgoingRequest } from '../../src/transport/round-trip.js';
@@ -78,14 +78,15 @@ const cluster = new TestCluster(endpoint);
 function permit(
   names: readonly string[],
   { caller = alice, at = endpoint, of = cluster, namesContext = false } = {},
-): Promise<void> {
+): Promise<unknown> {
   const [user = '', ...groups] = names;
   const headers = ['Impersonate-User', user, ...groups.flatMap(group => ['Impersonate-Group', group])];
   const impersonator = { caller, cluster: of as unknown as Cluster, endpoint: at, mount: { namesContext } };
-  return permitImpersonation(reviews, impersonator, requestedUser(headers, false)?.attributes ?? []);
+  const requested = requestedUser(headers, false) ?? assert.fail();
+  return permitUser(reviews, impersonator, requested, { resourceAttributes: {} });
 }
 
-function failsWith(promise: Promise<void>, code: number, message: RegExp): Promise<void> {
+function failsWith(promise: Promise<unknown>, code: number, message: RegExp): Promise<void> {
   return assert.rejects(promise, (error: unknown) => {
     assert.ok(error instanceof StatusError, String(error));
     assert.equal(error.code, code, error.message);

@@ -53,7 +53,7 @@ describe('the right to impersonate that the proxy lacks', () => {
     assert.equal(
       (await identity(true, ...all).errorFor())?.message,
       'this proxy may not list pods, whoever asks; whoever runs the proxy can allow it ' +
-        '(the verb impersonate-on:user-info:list)',
+        '(the verb impersonate-on:user-info:list on it)',
     );
     const path = { nonResourceAttributes: { verb: 'get', path: '/metrics' } };
     assert.match(
@@ -63,11 +63,21 @@ describe('the right to impersonate that the proxy lacks', () => {
     assert.equal(await identity(true, ...all, 'impersonate-on:user-info:list pods').errorFor(), undefined);
   });
 
+  it('is none where constrained impersonation never takes what the user has', async () => {
+    const values = ['impersonate:user-info users *', 'impersonate:user-info groups *'];
+    const masters = ['Impersonate-User', 'alice', 'Impersonate-Group', 'system:masters'];
+    const { message = '' } = (await identity(true, ...values).errorFor(masters)) ?? {};
+    assert.match(
+      message,
+      /no proxy with rights of constrained .* impersonate the group system:masters, which/,
+    );
+  });
+
   it('of a service account is that of its own mode, if the request names it alone', async () => {
     const account = ['Impersonate-User', 'system:serviceaccount:shop:robot'];
     const rights = ['impersonate:serviceaccount serviceaccounts robot'];
     const { message = '' } = (await identity(true, ...rights).errorFor(account)) ?? {};
-    assert.match(message, /the verb impersonate-on:serviceaccount:list\)/);
+    assert.match(message, /the verb impersonate-on:serviceaccount:list on it\)/);
     const inGroup = [...account, 'Impersonate-Group', 'dev'];
     const { message: legacy = '' } = (await identity(true, ...rights).errorFor(inGroup)) ?? {};
     assert.match(legacy, /the service account "shop\/robot", .* \(the verb impersonate on it;/);

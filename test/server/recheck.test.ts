@@ -18,7 +18,7 @@ const invalid = new AuthenticationError('it has ended');
 const passing = new AuthenticationError('the issuer is down', { isPassing: true });
 const down = new StatusError(503, 'down');
 const replaced = new ReplacedError();
-const attributes = [{ verb: 'impersonate', group: '', resource: 'users', name: 'eve' }];
+const by = [{ resourceAttributes: { verb: 'impersonate', group: '', resource: 'users', name: 'eve' } }];
 const cluster = { endpoint: {}, host: 'api' };
 
 const request = (more: object = {}) =>
@@ -29,7 +29,7 @@ const request = (more: object = {}) =>
     mount: { namesContext: false },
     ...more,
   }) as OpenRequest;
-const asEve = request({ impersonated: { attributes } });
+const asEve = request({ impersonated: { by } });
 
 /** The rechecks of a caller who is now this one, at once or later, and who may act as others or not. */
 function rechecks(known: Known, may: May = false, isLate = false) {
@@ -90,7 +90,7 @@ describe('the caller of an open request', () => {
   });
 
   it('ends with the credential here, or where a follower ends it, which then asks only for the other user', async () => {
-    const expired = { caller: { ...ann, expires: 5 }, impersonated: { attributes } };
+    const expired = { caller: { ...ann, expires: 5 }, impersonated: { by } };
     const of = rechecks(invalid, true);
     assert.equal(openCallers(of, undefined).endOf(request(expired)), 5);
     assert.equal(openCallers(of, undefined).isStillLetIn, of.isStillLetIn);

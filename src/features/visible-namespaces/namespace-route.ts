@@ -1,6 +1,7 @@
 import type { Cluster } from '../../clusters/cluster.js';
 import type { Route } from '../../proxy/route.js';
 import type { OpenRequest, Operation } from '../../request/context.js';
+import { isConstrained } from '../../reviews/impersonation-reviews.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
 import { AccessTrip } from './access-trip.js';
 import { FilteredCluster } from './filtered-cluster.js';
@@ -39,7 +40,7 @@ export class NamespaceRoute implements Route {
   readonly take: Route['take'] = (request, own, sink, onward) => {
     const { impersonation: as } = own;
     // Without callers, everyone has the rights of the gateway.
-    if (as === undefined || as === 'configured') return undefined;
+    if (as === undefined || as === 'configured' || actsForSingleVerbs(request)) return undefined;
     const parts = { request, own, as, sink, onward, route: this };
     if (isAccessReview(request, own))
       return new AccessTrip({ ...parts, filtered: this.of(request.cluster) }).start();
@@ -50,10 +51,16 @@ export class NamespaceRoute implements Route {
   readonly takeUpgrade: NonNullable<Route['takeUpgrade']> = (request, own, sink, onward) => {
     const { impersonation: as } = own;
     const isWatch = request.record.info.verb === 'watch' && /^websocket$/i.test(request.head.upgradeProtocol);
-    if (as === undefined || as === 'configured' || !isWatch || !isAboutNamespaces(request)) return undefined;
+    if (as === undefined || as === 'configured' || actsForSingleVerbs(request)) return undefined;
+    if (!isWatch || !isAboutNamespaces(request)) return undefined;
     const parts = { request, own, as, sink, onward, route: this, filtered: this.of(request.cluster) };
     return new FilteredTrip(parts, this.#parts.observer).start();
   };
+}
+
+/** Whether a caller may act as the user for a list, and perhaps not to get one namespace: then nothing is shown but what the API server shows. */
+function actsForSingleVerbs({ impersonated }: OpenRequest): boolean {
+  return impersonated !== undefined && isConstrained(impersonated.by);
 }
 
 /** Whether a request asks what its user may do. */

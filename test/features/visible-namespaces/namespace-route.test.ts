@@ -181,7 +181,7 @@ class World {
   }
 
   /** What takes a request; `body` is that of a POST. */
-  take(user: string, line: string, { body, upgrade, headers = [] }: RequestParts = {}): Client {
+  take(user: string, line: string, { body, upgrade, headers = [], by }: RequestParts = {}): Client {
     const [method = '', target = ''] = line.split(' ');
     const [api = '', query = ''] = target.split('?');
     const info = parseRequestInfo(method, api, query);
@@ -189,6 +189,7 @@ class World {
     const request = {
       ...{ cluster: this.cluster, endpoint: { identity: endpoint }, mount: {} },
       caller: { username: user, uid: undefined, groups: [], extra: new Map() },
+      impersonated: by && { by: [{ resourceAttributes: { verb: by } }] },
       head: { method, hasBody: body !== undefined, upgradeProtocol: upgrade ?? '' },
       path: { info, api, forServer: { query } },
       record: {
@@ -239,6 +240,8 @@ interface RequestParts {
   readonly body?: string;
   readonly upgrade?: string;
   readonly headers?: readonly string[];
+  /** The verb of the right by which the caller acts as the user. */
+  readonly by?: string;
 }
 
 function bindingOf(user: string, namespace: string) {
@@ -268,6 +271,10 @@ describe('the route of lists and watches of namespaces', () => {
       [`GET ${path}?watch=1`, true, { upgrade: 'WebSocket' }],
       [`GET ${path}?watch=1`, false, { upgrade: 'SPDY/3.1' }],
       [`GET ${path}`, false, { upgrade: 'websocket' }],
+      [`GET ${path}`, true, { by: 'impersonate' }],
+      [`GET ${path}`, false, { by: 'impersonate-on:user-info:list' }],
+      [`POST ${reviews}`, false, { body: '{}', by: 'impersonate-on:user-info:create' }],
+      [`GET ${path}?watch=1`, false, { upgrade: 'websocket', by: 'impersonate-on:user-info:watch' }],
     ] as const)
       for (const user of ['ann', '']) {
         const { trip } = world.take(user, line, parts);

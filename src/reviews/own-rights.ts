@@ -1,5 +1,6 @@
 import type { Cluster } from '../clusters/cluster.js';
 import { shareCheck } from '../clusters/shared-check.js';
+import { isConstrainedExtraKey } from '../kubernetes/impersonation-rights.js';
 import { reviewAccess } from './access-review.js';
 import type { ConstrainedImpersonation } from './constrained-impersonation.js';
 import type { Reviews } from './reviews.js';
@@ -71,7 +72,9 @@ async function checkConstrained(
   cluster: Cluster,
   { modes, targets, rules }: ConstrainedRights,
 ): Promise<void> {
-  const impossible = targets.flatMap(({ subresource = '/' }) => (isExtraKey(subresource) ? [] : subresource));
+  const impossible = targets.flatMap(({ subresource = '' }) =>
+    subresource === '' || isConstrainedExtraKey(subresource) ? [] : subresource,
+  );
   if (impossible.length > 0) {
     throw new Error(
       `constrained impersonation takes no extra field ${impossible.join(', ')}: a key needs the form domain/path in lower case`,
@@ -117,11 +120,6 @@ function actsOf(mode: string): readonly Right[] {
     { ...create, group: 'authentication.k8s.io', resource: 'selfsubjectreviews' },
     ...discovery.map(path => ({ verb: `impersonate-on:${mode}:get`, path })),
   ];
-}
-
-/** Whether constrained impersonation takes a key of an extra field (apiserver `validateExtra`); also true of no key, which is `/` here. */
-function isExtraKey(key: string): boolean {
-  return key === '/' || /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\/[^A-Z]+$/.test(key);
 }
 
 type ResourceRight = ImpersonationTarget & { readonly verb: string };

@@ -2,8 +2,9 @@ import type { Registry } from 'prom-client';
 import type { CallerRules } from './authentication/identity.js';
 import type { ActiveMethod, AuthenticationMethod, OptionFacts } from './authentication/method.js';
 import type { Cluster } from './clusters/cluster.js';
+import type { ClusterRegistry } from './clusters/registry.js';
 import type { AdminEndpoint } from './endpoints/admin-endpoint.js';
-import type { OwnEndpoint } from './endpoints/own-endpoint.js';
+import type { ApiPaths, OwnEndpoint } from './endpoints/own-endpoint.js';
 import type { Guard } from './guard/guard.js';
 import type { Listener } from './http/listener.js';
 import type { Clock } from './lib/clock.js';
@@ -53,8 +54,8 @@ export interface FeatureParts extends Component {
   readonly method?: ActiveMethod;
   /** The same for its listener. */
   readonly listener?: Listener;
-  /** Whether it writes to standard output, which then has nothing else. */
-  readonly usesStdout?: boolean;
+  /** The flag by which it writes to standard output, which then has nothing else. */
+  readonly usesStdout?: string | undefined;
   /** The process got a SIGHUP. */
   hangup?(): void;
   /** What readyz says besides, one line each. */
@@ -73,6 +74,53 @@ export interface ListenerFacts<Options> {
   /** The flags that turn it on, with their dashes, for a sentence. */
   readonly flag: string;
   isOn(options: Options): boolean;
+}
+
+/** A program that a command is about, before it listens. */
+export interface CommandProgram {
+  readonly registry: Pick<ClusterRegistry, 'default' | 'names' | 'contexts'>;
+  /** Where clients reach the API servers, below the base path. */
+  readonly apiPaths: Pick<ApiPaths, 'root' | 'of'>;
+  /** As in `FeatureParts`. */
+  readonly usesStdout: string | undefined;
+  /** Why a rule would reject a request, whoever sent it; undefined if none would. */
+  rejectionOf(method: string, target: string): string | undefined;
+  /** Listens, and begins to work in the background. Resolves to the address as bound, `host:port`. */
+  listen(): Promise<{ readonly address: string } | Problems>;
+  /** Lets open requests end, as at every shutdown, and then ends everything. */
+  close(): Promise<void>;
+}
+
+/** A command that is about to run. */
+export interface PreparedCommand<Options> {
+  /** Options that are not the user's to set. */
+  readonly options: Partial<Options>;
+  /** The path that the listener is behind, as `createProgram` takes it. */
+  readonly basePath: string;
+  /** Descriptor of the file of the log; undefined for no log. */
+  readonly log: number | undefined;
+  /** Resolves to the exit code of the process. Signals are its own. */
+  run(program: CommandProgram): Promise<number | Problems>;
+}
+
+/** What the process does in place of serving until a signal comes, if its first argument is the command's name. */
+export interface Command<Options> {
+  readonly name: string;
+  /** How it is called, after the name of the program, for --help. */
+  readonly usage: string;
+  /** One use of it, with a comment before it, for --help. */
+  readonly example: string;
+  /**
+   * Called before anything of the program is made.
+   *
+   * @param args What follows `--`; undefined without it.
+   * @param env The environment of the process.
+   */
+  prepare(
+    options: Options,
+    args: readonly string[] | undefined,
+    env: Core['env'],
+  ): PreparedCommand<Options> | Problems;
 }
 
 /**
@@ -95,6 +143,8 @@ export interface Feature<Options, Metrics = undefined> {
   readonly method?: AuthenticationMethod<Options>;
   /** How its listener encrypts what crosses the network, in place of plain HTTP. At most one feature has one. */
   readonly listener?: ListenerFacts<Options>;
+  /** What the process does by this name. */
+  readonly command?: Command<Options>;
   /** What it answers itself below `/-/`. In the index they come before those of the core. */
   readonly endpoints?: readonly OwnEndpoint<Options>[];
   /** Adds its metrics to the registry, whether it is on or off: alerts and documents need all of them. */

@@ -4,8 +4,9 @@ import { homedir } from 'node:os';
 import closeWithGrace from 'close-with-grace';
 import { allProblems, createProgram, type Program } from './app/compose.js';
 import { drain } from './app/drain.js';
-import { followsHangup } from './app/feature-set.js';
+import { commandOf, followsHangup } from './app/feature-set.js';
 import { listen, listenForAdmin, urlForBrowser } from './app/listen.js';
+import type { CommandProgram } from './feature.js';
 import { createLogger, flushed, flushSync, type Logger } from './observability/log/logger.js';
 import { isOpenToOthers } from './options/exposure.js';
 import { formatHelp } from './options/help.js';
@@ -21,36 +22,48 @@ void main();
 async function main(): Promise<void> {
   // What this process sets for itself is not for the programs that it starts.
   const env = { ...process.env };
-  const { options, problems, ignored, named } = parseOptions({ argv: process.argv.slice(2), env });
-  if (options.help) {
+  const {
+    options: given,
+    problems,
+    ignored,
+    command,
+    named,
+  } = parseOptions({ argv: process.argv.slice(2), env });
+  if (given.help) {
     process.stdout.write(formatHelp());
     return;
   }
-  if (options.version) {
+  if (given.version) {
     process.stdout.write(`kube-api-proxy ${version}\n`);
     return;
   }
 
   // libuv reads it when it starts its threads, which are 4 otherwise. A host name whose DNS server does not answer keeps one of them. With
   // 96 threads, 23 such names keep no other one waiting (transport/dial/name-lookup.ts).
-  process.env['UV_THREADPOOL_SIZE'] ??= options.allContexts ? '96' : '16';
-  const logger = createLogger({ level: options.logLevel, format: logFormat(options) });
+  process.env['UV_THREADPOOL_SIZE'] ??= given.allContexts ? '96' : '16';
+  const prepared = command && commandOf(command.name)?.prepare(given, command.args, env);
+  if (prepared !== undefined && 'problems' in prepared) {
+    return fail([...problems, ...prepared.problems.map(named)]);
+  }
+  const options = { ...given, ...prepared?.options };
+  const logger = createLogger(prepared === undefined ? logOf(options) : commandLogOf(options, prepared.log));
   process.on('exit', () => flushSync(logger));
   let running: Program | undefined;
-  leaveOnSignal(options, logger, () => running);
+  if (prepared === undefined) leaveOnSignal(options, logger, () => running);
   // Before anything that takes time: without listeners, these signals would end a program that is starting.
   process.on('SIGUSR2', () => {
     logger.level = nextLevel(logger.level, options.logLevel);
     logger.warn({ to: logger.level }, 'log level changed by signal');
   });
   let created: Program | undefined;
-  if (followsHangup(options)) process.on('SIGHUP', () => created?.hangup());
+  if (prepared === undefined && followsHangup(options)) process.on('SIGHUP', () => created?.hangup());
   const program = await createProgram(options, {
     env,
     homedir: homeOrNone(),
     version,
     nodeVersion: process.versions.node,
     logger,
+    ...(prepared && { basePath: prepared.basePath }),
   });
   if ('problems' in program) return fail(allProblems(problems, program.problems.map(named)));
   created = program;
@@ -61,10 +74,16 @@ async function main(): Promise<void> {
   if (problems.length > 0) return giveUp(problems);
   if (ignored.length > 0)
     logger.warn({ flags: ignored }, 'kubectl flags that have no effect here are ignored');
+  surviveErrors(logger, program.metrics.uncaught);
+  if (prepared !== undefined) {
+    const code = await prepared.run(commandProgramOf(program, options));
+    if (typeof code !== 'number') return giveUp(code.problems.map(named));
+    await flushed(logger);
+    process.exit(code);
+  }
   if (options.disableFilter && options.unixSocket === '') {
     logger.warn('the filter is off: any web page that a user opens can use this port');
   }
-  surviveErrors(logger, program.metrics.uncaught);
 
   const listening = await listen(program.app, options, withUmask);
   if ('problem' in listening) return giveUp([named(listening.problem)]);
@@ -84,6 +103,20 @@ async function main(): Promise<void> {
     for (const { path, title } of program.pages) logger.info({ url: url + path }, title);
   }
   program.start();
+}
+
+/** What a command is run with. */
+function commandProgramOf(program: Program, options: Options): CommandProgram {
+  return {
+    ...program,
+    async listen() {
+      const listening = await listen(program.app, options, withUmask);
+      if ('problem' in listening) return { problems: [listening.problem] };
+      program.start();
+      return listening;
+    },
+    close: () => drain(program, { delay: 0, grace: options.shutdownGrace }),
+  };
 }
 
 /**
@@ -119,9 +152,16 @@ function surviveErrors(logger: Logger, count: () => void): void {
   }
 }
 
-function logFormat({ logFormat: format }: Options): 'json' | 'pretty' {
-  if (format === 'auto') return process.stderr.isTTY ? 'pretty' : 'json';
-  return format;
+/** The log of a program that serves: on standard error. */
+function logOf({ logLevel: level, logFormat: format }: Options) {
+  if (format !== 'auto') return { level, format };
+  return { level, format: process.stderr.isTTY ? 'pretty' : 'json' } as const;
+}
+
+/** The log of a command. It leaves standard error to the command: to ask Node for it would make a pipe non-blocking. */
+function commandLogOf({ logLevel, logFormat }: Options, fd: number | undefined) {
+  const level = fd === undefined ? 'silent' : logLevel;
+  return { level, format: logFormat === 'pretty' ? 'pretty' : 'json', fd: fd ?? -1 } as const;
 }
 
 /** Prints problems at the start, one per line, and sets the exit code to 1. */

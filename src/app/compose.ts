@@ -6,6 +6,7 @@ import type { ClusterRegistry } from '../clusters/registry.js';
 import { serverPathProblem } from '../clusters/server-path.js';
 import { createClusterChecks, createClusterStates } from '../clusters/states.js';
 import { createHealth, type Health } from '../endpoints/health.js';
+import type { CommandProgram } from '../feature.js';
 import { GuardChain } from '../guard/chain.js';
 import { RejectedPages } from '../guard/rejected-pages.js';
 import { isMissingKubeconfig } from '../kubeconfig/resolve.js';
@@ -18,13 +19,14 @@ import { createMetrics, type Metrics } from '../observability/metrics/metrics.js
 import { authenticationMethods, methodsOn } from '../options/facts.js';
 import type { Options } from '../options/table.js';
 import { OpenStreams } from '../proxy/open-streams.js';
+import { Operation } from '../request/context.js';
 import { endReasons } from '../request/end-reason.js';
 import { ConstrainedImpersonation } from '../reviews/constrained-impersonation.js';
 import { MissingRights } from '../reviews/missing-rights.js';
 import { createImpersonationCheck } from '../reviews/own-rights.js';
 import { Reviews } from '../reviews/reviews.js';
 import { buildAdminServer } from '../server/admin-server.js';
-import { ownPrefix } from '../server/mounts.js';
+import { createApiPaths, createMounts, ownPrefix } from '../server/mounts.js';
 import { RefusedGroups } from '../server/refused-groups.js';
 import { buildServer } from '../server/server.js';
 import { replacedReason } from '../transport/access.js';
@@ -50,7 +52,7 @@ export interface ProcessInfo {
 }
 
 /** A program that is ready to listen. */
-export interface Program {
+export interface Program extends Omit<CommandProgram, 'listen'> {
   readonly app: FastifyInstance;
   /** The admin listener; undefined without --admin-port. */
   readonly admin: FastifyInstance | undefined;
@@ -58,8 +60,6 @@ export interface Program {
   readonly metrics: Metrics;
   /** What a person who starts the program at a terminal can open in a browser: the path of each page, and what it is. */
   readonly pages: readonly { readonly path: string; readonly title: string }[];
-  /** Whether standard output is a feature's, and has nothing else. */
-  readonly usesStdout: boolean;
   /** Begins the work in the background: warnings, the keys of an OpenID Connect issuer. Opens connections. */
   start(): void;
   /** The process got a SIGHUP. */
@@ -174,7 +174,8 @@ export async function createProgram(
       ...rejectedPages.warnings(),
     ],
   );
-  const endpoints = servedOwnEndpoints(options);
+  const { basePath = '' } = info;
+  const endpoints = basePath === '' ? servedOwnEndpoints(options) : [];
   const admin =
     options.adminPort === undefined
       ? undefined
@@ -184,15 +185,16 @@ export async function createProgram(
             added.flatMap(({ adminEndpoint }) => adminEndpoint ?? []),
           ),
         );
+  const guards = new GuardChain(options, features.guards, {
+    authentication: authentication?.authentication,
+    ...{ constrainedImpersonation, metrics, reviews, rejectedPages },
+  });
   const app = components.add(
     await buildServer({
       options: { ...options, www: loaded.www },
       registry: clusters.registry,
       endpoints,
-      guards: new GuardChain(options, features.guards, {
-        authentication: authentication?.authentication,
-        ...{ constrainedImpersonation, metrics, reviews, rejectedPages },
-      }),
+      guards,
       metrics,
       health,
       logger,
@@ -207,18 +209,25 @@ export async function createProgram(
       followers: added.flatMap(({ follower }) => follower ?? []),
       missingRights: new MissingRights(reviews, constrainedImpersonation, clock),
       ...{ refusedGroups, reviews, clock },
-      basePath: info.basePath ?? '',
+      basePath,
     }),
   );
+  const destinationOf = createMounts({ ...options, wwwPrefix: undefined, basePath }, clusters.registry, []);
   return {
     app,
     admin,
     openStreams,
     metrics,
+    registry: clusters.registry,
+    apiPaths: createApiPaths(options, clusters.registry),
+    rejectionOf(method, target) {
+      const operation = new Operation({ method, rawHeaders: [] }, destinationOf(target), target);
+      return guards.rejectionOf(operation)?.message;
+    },
     pages: endpoints.flatMap(({ isForPeople, name, title }) =>
       isForPeople ? [{ path: ownPrefix + name, title }] : [],
     ),
-    usesStdout: added.some(parts => parts.usesStdout),
+    usesStdout: added.flatMap(parts => parts.usesStdout ?? [])[0],
     start() {
       components.start();
       logger.info(clusters.describeDefault(options), 'requests to / go to this API server');

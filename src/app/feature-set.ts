@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import type { UsedMethod } from '../authentication/configure.js';
 import type { OwnEndpoint, ServedOwnEndpoint } from '../endpoints/own-endpoint.js';
 import { ownEndpoints } from '../endpoints/own-endpoints.js';
-import type { AnyFeature, Core, FeatureParts, Problems } from '../feature.js';
+import type { AnyFeature, Command, Core, FeatureParts, Problems } from '../feature.js';
 import { features } from '../features.js';
 import type { Guard } from '../guard/guard.js';
 import { guards, inOrder } from '../guard/guards.js';
@@ -90,6 +90,11 @@ export function servedOwnEndpoints(options: Options): readonly ServedOwnEndpoint
   return endpoints
     .filter(endpoint => endpoint.isServed?.(options) ?? true)
     .map(endpoint => ({ ...endpoint, create: parts => endpoint.create(parts, options) }));
+}
+
+/** The command of this name; undefined if no feature has it. */
+export function commandOf(name: string): Command<Options> | undefined {
+  return all.find(({ command }) => command?.name === name)?.command;
 }
 
 /** Whether a feature that the options turn on follows SIGHUP. */

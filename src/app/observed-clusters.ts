@@ -6,6 +6,7 @@ import { ClusterRegistry } from '../clusters/registry.js';
 import { FollowedKubeconfig } from '../kubeconfig/followed-kubeconfig.js';
 import { isSet } from '../kubeconfig/overrides.js';
 import { urlOf } from '../kubeconfig/server-address.js';
+import type { ServerAddress } from '../kubeconfig/types.js';
 import type { Component } from '../lib/component.js';
 import { ExpiryWarnings } from '../observability/expiry-warning.js';
 import type { Logger } from '../observability/log/logger.js';
@@ -59,7 +60,7 @@ export class ObservedClusters implements Component {
     return {
       context: name || undefined,
       cluster: cluster || context?.cluster || undefined,
-      server: server && urlOf(server),
+      server: server && nameOf(server),
       user: user || context?.user || undefined,
     };
   }
@@ -126,13 +127,18 @@ export class ObservedClusters implements Component {
   }
 }
 
+/** The URL of a server for the log. Over plain HTTP the path may be what another proxy keeps its clients by. */
+function nameOf(server: ServerAddress): string {
+  return urlOf(server.protocol === 'http:' ? { ...server, path: '' } : server);
+}
+
 /** The context and the server of a configuration, as far as they are others than before. */
 function changesOf(change: EndpointChange | undefined): object {
   if (change === undefined) return {};
   const { before, now } = change;
-  const server = urlOf(now.config.server);
+  const server = nameOf(now.config.server);
   return {
     ...(now.context !== before.context && { context: now.context }),
-    ...(server !== urlOf(before.config.server) && { server }),
+    ...(server !== nameOf(before.config.server) && { server }),
   };
 }

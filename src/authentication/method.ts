@@ -23,6 +23,10 @@ export interface OptionFacts {
   readonly methods: readonly MethodFacts[];
   /** Those that the options turn on. If there is at least one, callers have to authenticate. */
   readonly methodsOn: readonly MethodFacts[];
+  /** The flags of listeners that encrypt, as far as the options turn them on. */
+  readonly listenersOn: readonly { readonly flag: string }[];
+  /** Name of the command that is the first argument; undefined if the program serves. */
+  readonly command: string | undefined;
 }
 
 /** The flags of methods or listeners, for a sentence. */

@@ -1,11 +1,21 @@
 import { parseArgs } from 'node:util';
 import { bool } from '../lib/value-type.js';
+import { commands } from './facts.js';
 import { kubectlFlags, logLevelOf, verbosity } from './kubectl-flags.js';
 import { suggest } from './suggestion.js';
 import { definitionOf, flagName, type OptionKey, optionKeys, type Setting, type Source } from './table.js';
 
+/** The command that the first argument names. */
+interface CalledCommand {
+  readonly name: string;
+  /** What follows `--`; undefined without it. */
+  readonly args: readonly string[] | undefined;
+}
+
 /** The options of the command line, and the flags of kubectl on it that are ignored. */
 export interface CommandLine extends Source {
+  /** The command, and what follows `--`; undefined if the program serves. */
+  readonly command: CalledCommand | undefined;
   /** The ignored flags, with their dashes, each once. */
   readonly ignored: readonly string[];
 }
@@ -26,10 +36,18 @@ const parseArgsOptions = Object.fromEntries(
 
 /**
  * Reads arguments in pflag's syntax: `--flag=value`, `--flag value`, `-p 8001`, `-p8001`, `-p=8001`. A switch never takes the next argument
- * as its value: kubectl ignores that argument, which is accepted here only if it means the same, as in `--disable-filter true`. `--` ends the flags. If a flag is repeated, the last value wins, except for lists. Names cannot be abbreviated. kubectl's
+ * as its value: kubectl ignores that argument, which is accepted here only if it means the same, as in `--disable-filter true`. `--` ends the flags; what follows it is a command's, if the first argument is the name of one. If a flag is repeated, the last value wins, except for lists. Names cannot be abbreviated. kubectl's
  * verbosity sets --log-level, unless that is set too.
  */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
+  const name = commands.find(command => command.name === argv[0])?.name;
+  if (name === undefined) return { ...parseFlags(argv), command: undefined };
+  const { rest, ...flags } = parseFlags(argv.slice(1), 1);
+  return { ...flags, command: { name, args: rest } };
+}
+
+/** @param skipped How many arguments there are before these. With some, what follows `--` is `rest`. */
+function parseFlags(argv: readonly string[], skipped = 0) {
   const settings = new Map<OptionKey, Setting>();
   const problems: string[] = [];
   const ignored = new Set<string>();
@@ -44,6 +62,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   let unknownAt: number | undefined;
   let switchedAt: number | undefined;
   let flagBefore: string | undefined;
+  let rest: readonly string[] | undefined;
   for (const token of tokens) {
     if (token.kind === 'positional') {
       // An argument after an unknown flag was probably meant as its value.
@@ -53,13 +72,18 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
       const meant = value !== undefined && 'value' in value ? value.value : undefined;
       const isProxy = token.index === 0 && token.value === 'proxy';
       if (isProxy) problems.push(notKubectl);
-      else if (meant !== true) problems.push(unexpectedArgument(token.index + 1, flagBefore, meant));
+      else if (meant !== true)
+        problems.push(unexpectedArgument(skipped + token.index + 1, flagBefore, meant));
       continue;
     }
     // One argument can contain many letters. What follows the first unknown one may be a part of a password.
     if (token.index === unknownAt) continue;
     flagBefore = token.kind === 'option-terminator' ? '--' : token.rawName;
-    if (token.kind === 'option-terminator') continue;
+    if (token.kind === 'option-terminator') {
+      if (skipped === 0) continue;
+      rest = argv.slice(token.index + 1);
+      break;
+    }
     const isLong = token.rawName.startsWith('--');
     const name = token.name.replaceAll('_', '-');
     const key = optionKeys.get(name);
@@ -90,7 +114,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
       settings.set('logLevel', { text: read.level, where: '--v' });
     }
   }
-  return { settings, problems, ignored: [...ignored] };
+  return { settings, problems, ignored: [...ignored], rest };
 }
 
 /** For `kubectl proxy …` with the name of this program in place of kubectl. */

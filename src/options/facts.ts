@@ -1,5 +1,5 @@
 import type { AuthenticationMethod, OptionFacts } from '../authentication/method.js';
-import type { ListenerFacts } from '../feature.js';
+import type { Command, ListenerFacts } from '../feature.js';
 import { features } from '../features.js';
 import type { IntersectionOf } from '../lib/option.js';
 
@@ -14,8 +14,18 @@ export type FactOptions = IntersectionOf<ReadBy<PartsIn<(typeof features)[number
 type Method = AuthenticationMethod<FactOptions>;
 type Listener = ListenerFacts<FactOptions>;
 
-const all: readonly { readonly name: string; readonly method?: Method; readonly listener?: Listener }[] =
-  features;
+type NamedCommand = Pick<Command<never>, 'name' | 'usage' | 'example'>;
+
+const all: readonly {
+  readonly name: string;
+  readonly method?: Method;
+  readonly listener?: Listener;
+  readonly command?: NamedCommand;
+}[] = features;
+
+/** What the process can do besides serving. */
+export const commands: readonly NamedCommand[] = all.flatMap(({ command }) => command ?? []);
+
 /** The listeners that encrypt what crosses the network. */
 export const listeners = all.flatMap(({ listener }) => listener ?? []);
 
@@ -27,12 +37,18 @@ export function methodsOn(options: FactOptions): readonly Method[] {
   return authenticationMethods.filter(method => method.isOn(options));
 }
 
-/** Whether the main listener encrypts what crosses the network. */
-export function isEncrypted(options: FactOptions): boolean {
-  return listeners.some(listener => listener.isOn(options));
+/** The listeners that the options turn on. */
+function listenersOn(options: FactOptions): readonly Listener[] {
+  return listeners.filter(listener => listener.isOn(options));
 }
 
-/** What a part may ask about other parts, with these options. */
-export function factsOf(options: FactOptions): OptionFacts {
-  return { methods: authenticationMethods, methodsOn: methodsOn(options) };
+/** Whether the main listener encrypts what crosses the network. */
+export function isEncrypted(options: FactOptions): boolean {
+  return listenersOn(options).length > 0;
+}
+
+/** What a part may ask about other parts, with these options and this command. */
+export function factsOf(options: FactOptions, command: string | undefined): OptionFacts {
+  const [on, encrypting] = [methodsOn(options), listenersOn(options)];
+  return { methods: authenticationMethods, methodsOn: on, listenersOn: encrypting, command };
 }

@@ -1,4 +1,5 @@
 import type { OptionGroup } from '../lib/option.js';
+import { commands } from './facts.js';
 import { kubectlFlags, verbosity } from './kubectl-flags.js';
 import { definitionOf, flagName, type OptionKey, optionKeys } from './table.js';
 
@@ -7,7 +8,7 @@ const width = 80;
 const introduction = `kubectl proxy as a service: plain HTTP in, the kubeconfig's credentials added.
 
 Usage:
-  kube-api-proxy [flags]
+${['', ...commands.map(({ usage }) => ` ${usage}`)].map(command => `  kube-api-proxy${command || ' [flags]'}`).join('\n')}
 
 Examples:
   # The API of the kubeconfig's current context, on 127.0.0.1:8001
@@ -21,7 +22,7 @@ Examples:
 
   # Allow kubectl exec and attach, which are refused by default
   kube-api-proxy --reject-paths=''
-`;
+${commands.map(({ example }) => `\n${example.replace(/^/gm, '  ')}\n`).join('')}`;
 
 const sources = `Environment and file:
   A flag can also be set in the environment, as KUBE_API_PROXY_ and its name in

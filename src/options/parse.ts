@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describeFileError } from '../lib/file-problem.js';
 import { problemsOf } from '../lib/option.js';
-import { parseCommandLine } from './command-line.js';
+import { type CommandLine, parseCommandLine } from './command-line.js';
 import { parseConfigFile } from './config-file.js';
 import { readEnvironment } from './environment.js';
 import { factsOf } from './facts.js';
@@ -33,11 +33,13 @@ export function parseOptions({ argv, env, readFile = file => readFileSync(file, 
   readonly problems: readonly string[];
   /** The flags of kubectl that are ignored, with their dashes. */
   readonly ignored: readonly string[];
+  /** The command, and what follows `--`; undefined if the program serves. */
+  readonly command: CommandLine['command'];
   /** Says a problem of another part, whose sentence names flags, in the names of those who set the options. */
   readonly named: (problem: string) => string;
 } {
   const flags = parseCommandLine(argv);
-  const { ignored } = flags;
+  const { ignored, command } = flags;
   const environment = readEnvironment(env);
   const file = readConfigFile(flags.settings.get('config') ?? environment.settings.get('config'), readFile);
   const sources = [flags, environment, file];
@@ -63,12 +65,15 @@ export function parseOptions({ argv, env, readFile = file => readFileSync(file, 
     environment: environment.settings,
     file: file.settings,
   });
-  if (options.help || options.version) return { options, problems: [], ignored, named };
+  if (options.help || options.version) return { options, problems: [], ignored, command, named };
   const given = new Set(sources.flatMap(source => [...source.settings.keys()]));
   return {
     options,
-    problems: [...problems, ...problemsOf(optionOwners, options, given, factsOf(options)).map(named)],
-    ...{ ignored, named },
+    problems: [
+      ...problems,
+      ...problemsOf(optionOwners, options, given, factsOf(options, command?.name)).map(named),
+    ],
+    ...{ ignored, command, named },
   };
 }
 

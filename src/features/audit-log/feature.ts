@@ -34,7 +34,7 @@ export const auditLog = {
       recorder: {
         begin: (request, info, longRunning) => new RequestAudit(request, info, { longRunning, log }),
       },
-      usesStdout: path === '-',
+      usesStdout: path === '-' ? '--audit-log-path' : undefined,
       hangup: () => log.reopen(),
       close: () => log.close(),
     };

@@ -19,7 +19,8 @@ async function serve(t: TestContext, paths: readonly string[]) {
 }
 
 const path = '/k8s/clusters/c-1';
-const append = /^the server URL has the path \/k8s\/clusters\/c-1; use --append-server-path to add it/;
+const append =
+  /^the server URL has a path; use --append-server-path to add it to each request, or send it before each path$/;
 
 for (const [what, paths, flags, expected] of [
   ['answers nothing without its path', [`${path}/version`], [], append],

@@ -4,6 +4,7 @@ import { explorer } from './features/explorer/feature.js';
 import { limits } from './features/limits/feature.js';
 import { openIdConnect } from './features/oidc/feature.js';
 import { resourceRules } from './features/resource-rules/feature.js';
+import { run } from './features/run/feature.js';
 import { servedKubeconfig } from './features/served-kubeconfig/feature.js';
 import { sharedWatches } from './features/shared-watches/feature.js';
 import { streamEnds } from './features/stream-ends/feature.js';
@@ -32,4 +33,5 @@ export const features = [
   auditLog,
   explorer,
   servedKubeconfig,
+  run,
 ] as const;

@@ -132,7 +132,7 @@ function merge(
  * Finds the file of a command: the path itself if it has a slash, otherwise the first executable of that name in PATH. Relative folders in
  * PATH are skipped, because Go's `exec.LookPath` refuses files from there.
  */
-async function findExecutable(
+export async function findExecutable(
   command: string,
   path: string | undefined,
 ): Promise<{ readonly file: string } | { readonly problem: 'not found' | 'not executable' }> {

@@ -1,5 +1,5 @@
-import { stringify } from 'yaml';
 import type { CallerEntry } from '../../kubeconfig/types.js';
+import { kubeconfigYaml, printable } from '../common/kubeconfig-yaml.js';
 import type { KubeconfigFacts } from './facts.js';
 import type { Steps } from './steps.js';
 
@@ -8,10 +8,7 @@ const sharedUser = 'kube-api-proxy';
 /** Entries of one list that are written in one step. */
 const entriesAtOnce = 50;
 
-/**
- * A kubeconfig as YAML. Every string is in double quotes: kubectl reads YAML 1.1, where more words need quotes
- * to be strings than in YAML 1.2 (`yes`, `0o7`).
- */
+/** A kubeconfig as YAML, which kubectl reads. */
 export function* kubeconfigOf(facts: KubeconfigFacts): Steps<string> {
   const { address, authority, users } = facts;
   // A lone half of a surrogate pair is no character: kubectl would reject the whole file.
@@ -27,8 +24,8 @@ export function* kubeconfigOf(facts: KubeconfigFacts): Steps<string> {
   // Over http:// there is no certificate. @kubernetes/client-node connects only if the file says that it checks none.
   const verification = isSecure ? authorityData(authority) : { 'insecure-skip-tls-verify': true };
   const parts = [
-    `${commentsOf(facts, user).join('\n').replace(/^/gm, '# ')}\n\n`,
-    written({ apiVersion: 'v1', kind: 'Config' }),
+    printable(`${commentsOf(facts, user).join('\n').replace(/^/gm, '# ')}\n\n`),
+    kubeconfigYaml({ apiVersion: 'v1', kind: 'Config' }),
     ...(yield* list('clusters', contexts, ({ name, path }) => {
       return { name, cluster: { server: address + path, ...verification } };
     })),
@@ -41,18 +38,18 @@ export function* kubeconfigOf(facts: KubeconfigFacts): Steps<string> {
         ...(context.namespace !== '' && { namespace: context.namespace }),
       },
     }))),
-    written({ 'current-context': contexts[0]?.name }),
+    kubeconfigYaml({ 'current-context': contexts[0]?.name }),
   ];
-  return printable(parts.join(''));
+  return parts.join('');
 }
 
 /** A list as YAML, in parts. */
 function* list<T>(key: string, items: readonly T[], entryOf: (item: T) => object): Steps<readonly string[]> {
-  if (items.length === 0) return [written({ [key]: [] })];
+  if (items.length === 0) return [kubeconfigYaml({ [key]: [] })];
   const parts = [`${key}:\n`];
   for (let from = 0; from < items.length; from += entriesAtOnce) {
     const entries = items.slice(from, from + entriesAtOnce).map(entryOf);
-    const text = written({ [key]: entries });
+    const text = kubeconfigYaml({ [key]: entries });
     // The key is on the first line.
     parts.push(text.slice(text.indexOf('\n') + 1));
     yield;
@@ -60,29 +57,9 @@ function* list<T>(key: string, items: readonly T[], entryOf: (item: T) => object
   return parts;
 }
 
-/** People edit each entry separately, so none may be an alias of another. */
-function written(value: object): string {
-  return stringify(value, { ...style, aliasDuplicateObjects: false });
-}
-
 function authorityData(authority: string | undefined): object {
   if (authority === undefined) return {};
   return { 'certificate-authority-data': Buffer.from(authority).toString('base64') };
-}
-
-const style = { lineWidth: 0, defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'PLAIN' } as const;
-
-/**
- * Escapes the characters that YAML 1.1 takes for line breaks or does not allow. The library leaves them as they are. All are inside double
- * quotes.
- */
-const unprintable = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g;
-
-function printable(yaml: string): string {
-  return yaml.replace(
-    unprintable,
-    character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
 
 /** The order of users: first one who needs nothing else, then one that works for every client. */
@@ -131,7 +108,7 @@ function commentsOf(
   return [
     ...comments,
     ...others.map(
-      ({ fields }) => `A user can have these fields instead:\n${stringify(fields, style).trimEnd()}`,
+      ({ fields }) => `A user can have these fields instead:\n${kubeconfigYaml(fields).trimEnd()}`,
     ),
   ];
 }

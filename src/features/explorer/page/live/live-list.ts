@@ -21,7 +21,8 @@ export interface Progress {
   readonly remaining: number;
 }
 
-const pageSize = '500';
+/** The most objects of one page. */
+export const pageSize = '500';
 /** Milliseconds between two reads of a list that the user may not watch. */
 const pollInterval = 10_000;
 /** Milliseconds for which changed rows are collected, so that they are read together. */
@@ -40,6 +41,8 @@ export class LiveList extends Followed {
   version = 0;
   /** Undefined once the list is complete. */
   progress: Progress | undefined = { loaded: 0, remaining: 0 };
+  /** The token of the second page, as the API server gave it with the first one; empty if the list has one page. */
+  secondPage = '';
   readonly #scope: ListScope;
   readonly #changed = new Set<string>();
   #resourceVersion = '';
@@ -91,6 +94,7 @@ export class LiveList extends Followed {
         const table = readTable(await client.json<ApiObject>(request, signal));
         this.#put(table);
         for (const row of table.rows) seen.add(keyOf(row));
+        if (token === '') this.secondPage = table.continue;
         token = table.continue;
         version ||= table.resourceVersion;
         this.progress = { loaded: seen.size, remaining: table.remaining };

@@ -11,6 +11,7 @@ interface Asked {
   readonly resource: ApiResource;
   readonly namespace: string;
   readonly name?: string;
+  readonly subresource?: string;
 }
 
 /** The request that asks whether the user may do something, and `kubectl auth can-i`. Nothing if the API server does not have this review. */
@@ -22,12 +23,14 @@ export function CanI({ source, asked }: { readonly source: Source; readonly aske
     resource: { group, name: resource },
     namespace,
     name,
+    subresource,
   } = asked;
   const request = ApiRequest.review(prefix, index, 'SelfSubjectAccessReview', {
     resourceAttributes: {
       ...{ verb, group, resource },
       ...(namespace !== '' && { namespace }),
       ...(name !== undefined && { name }),
+      ...(subresource !== undefined && { subresource }),
     },
   });
   return <RequestBar request={request} action={{ kind: 'command', words: wordsOf(asked) }} />;
@@ -45,15 +48,24 @@ export function Failed({
   readonly error: string;
   readonly code: number | undefined;
 }) {
-  if (code !== 403) return <Problem>{error}</Problem>;
-  const { verb, resource, namespace, name } = asked;
+  return (
+    <>
+      <Problem>{error}</Problem>
+      {code === 403 && <Refused source={source} asked={asked} />}
+    </>
+  );
+}
+
+/** What was asked for and refused, and how to find out what is allowed. */
+export function Refused({ source, asked }: { readonly source: Source; readonly asked: Asked }) {
+  const { verb, resource, namespace, name, subresource } = asked;
   const where =
     namespace === '' ? (resource.namespaced ? 'in all namespaces' : 'in the cluster') : `in ${namespace}`;
   return (
     <>
-      <Problem>{error}</Problem>
       <p>
-        This view asked to <code>{verb}</code> {typeOf(resource)} {name} {where}.{' '}
+        This view asked to <code>{verb}</code> {subresource && `the ${subresource} of `}
+        {typeOf(resource)} {name} {where}.{' '}
         <a href={linkToList(resource, namespace, { view: 'access' })}>What I may do</a>
       </p>
       <CanI source={source} asked={asked} />
@@ -61,11 +73,13 @@ export function Failed({
   );
 }
 
-function wordsOf({ verb, resource, namespace, name }: Asked): readonly string[] {
-  const scope =
-    namespace === '' ? (resource.namespaced ? ['--all-namespaces'] : []) : [`--namespace=${namespace}`];
+function wordsOf({ verb, resource, namespace, name, subresource }: Asked): readonly string[] {
   const type = typeOf(resource);
-  return ['auth', 'can-i', verb, name === undefined ? type : `${type}/${name}`, ...scope];
+  return [
+    ...['auth', 'can-i', verb, name === undefined ? type : `${type}/${name}`],
+    ...(subresource === undefined ? [] : [`--subresource=${subresource}`]),
+    ...(namespace !== '' ? [`--namespace=${namespace}`] : resource.namespaced ? ['--all-namespaces'] : []),
+  ];
 }
 
 function typeOf({ group, name }: ApiResource): string {

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks';
-import { messageOf } from '../api/client.js';
+import { ApiError, messageOf } from '../api/client.js';
 import { page } from '../api/page.js';
 import type { Model } from '../live/model.js';
 import type { Source } from '../live/source.js';
@@ -64,7 +64,8 @@ export function useLoaded<T>(read: (signal: AbortSignal) => Promise<T>, keys: re
         if (!ending.signal.aborted) setLoaded({ kind: 'ready', value });
       },
       error => {
-        if (!ending.signal.aborted) setLoaded({ kind: 'failed', problem: messageOf(error) });
+        const code = error instanceof ApiError ? error.code : undefined;
+        if (!ending.signal.aborted) setLoaded({ kind: 'failed', problem: messageOf(error), code });
       },
     );
     return () => ending.abort();

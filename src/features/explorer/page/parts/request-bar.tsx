@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import type { ApiRequest } from '../api/requests.js';
 import { store } from '../store.js';
 import { type Action, commandsFor, withoutLimit } from '../text/commands.js';
@@ -5,7 +6,19 @@ import { CopyButton } from './copy-button.js';
 import { ScrollBox } from './scroll-box.js';
 
 /** The request behind a view: its method and path, and the same request as commands and code. */
-export function RequestBar({ request, action }: { readonly request: ApiRequest; readonly action: Action }) {
+export function RequestBar({
+  request,
+  action,
+  title,
+  children,
+}: {
+  readonly request: ApiRequest;
+  readonly action: Action;
+  /** What it is, if it is not the request for the view itself. */
+  readonly title?: string;
+  /** What there is to know about it. */
+  readonly children?: ComponentChildren;
+}) {
   const { client } = store;
   const hasToken = client.tokenFor(request.prefix) !== undefined;
   const { base, hasOwnAuthority } = client;
@@ -13,6 +26,7 @@ export function RequestBar({ request, action }: { readonly request: ApiRequest; 
   return (
     <details class="request">
       <summary>
+        {title !== undefined && <span class="more">{title}</span>}
         <span class="method">{request.method}</span>
         <code>{request.prefix + request.apiPath}</code>
         <span class="more">copy as</span>
@@ -33,6 +47,7 @@ export function RequestBar({ request, action }: { readonly request: ApiRequest; 
           and get the whole list.
         </p>
       )}
+      {children}
       {hasOwnAuthority && (
         <p class="hint">
           <code>ca.crt</code> is the certificate of this proxy’s authority. Node.js reads it for fetch with{' '}

@@ -2,13 +2,15 @@ import { type ApiIndex, groupVersion } from '../api/discovery.js';
 import type { View } from '../api/fragment.js';
 import { nonResourcePaths } from '../api/requests.js';
 import { useSource, useStore } from '../parts/hooks.js';
+import { lazy } from '../parts/lazy.js';
 import { linkTo, linkToList } from '../parts/links.js';
 import { GroupView } from './group-view.js';
 import { Home } from './home.js';
-import { LazyLogView } from './lazy-log-view.js';
 import { ListView } from './list-view.js';
 import { ObjectView } from './object-view.js';
 import { PathView } from './path-view.js';
+
+const LogView = lazy(async () => (await import('./log-view.js')).LogView);
 
 /** The view that the fragment names, if the API server has it. */
 export function Content({ index }: { readonly index: ApiIndex }) {
@@ -49,7 +51,7 @@ export function Content({ index }: { readonly index: ApiIndex }) {
       const { namespace, name } = view;
       if (resource === undefined) return <NoResource index={index} view={view} />;
       if (resource.namespaced !== (namespace !== '')) return <NotFound />;
-      const Chosen = view.kind === 'object' ? ObjectView : LazyLogView;
+      const Chosen = view.kind === 'object' ? ObjectView : LogView;
       return (
         <Chosen
           key={`${source.prefix} ${namespace}/${name}`}

@@ -2,7 +2,7 @@ import { isSegmentName, type ListScope } from '../api/requests.js';
 import { inOrder } from '../api/table.js';
 import { visitsOf } from '../api/visits.js';
 import type { Source } from '../live/source.js';
-import { Failed } from '../parts/can-i.js';
+import { Failed, Refused } from '../parts/can-i.js';
 import { useStore } from '../parts/hooks.js';
 import { linkToList } from '../parts/links.js';
 import type { Loaded } from '../state.js';
@@ -33,8 +33,9 @@ export function ListProblem({
 }) {
   const known = useKnownNamespaces(namespaces);
   if (error === undefined) return null;
+  const asked = { verb, resource, namespace };
   if (code !== 403 || namespace !== '' || !resource.namespaced || known.names.length === 0)
-    return <Failed asked={{ verb, resource, namespace }} {...{ source, error, code }} />;
+    return <Failed {...{ source, asked, error, code }} />;
   const { names, areVisited } = known;
   return (
     <section class="choice">
@@ -52,6 +53,7 @@ export function ListProblem({
       </ul>
       {names.length > most && <p>The menu above has {names.length - most} more.</p>}
       <p class="muted fine">{error}</p>
+      <Refused source={source} asked={asked} />
     </section>
   );
 }

@@ -4,14 +4,16 @@ import { readNamespaces } from '../live/namespaces.js';
 import type { Source } from '../live/source.js';
 import { Breadcrumb } from '../parts/breadcrumb.js';
 import { useLoaded, useStore } from '../parts/hooks.js';
+import { lazy } from '../parts/lazy.js';
 import { linkToList } from '../parts/links.js';
 import { Tabs } from '../parts/tabs.js';
 import type { Loaded } from '../state.js';
-import { AccessView } from './access-view.js';
 import { FieldsView } from './fields-view.js';
 import { ListToolbar } from './list-toolbar.js';
 import { ObjectsView } from './objects-view.js';
 import { WatchView } from './watch-view.js';
+
+const AccessView = lazy(async () => (await import('./access-view.js')).AccessView);
 
 /** A resource: its objects, their changes, its fields, and what the user may do with it. */
 export function ListView({

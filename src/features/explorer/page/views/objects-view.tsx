@@ -2,7 +2,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { isEvents } from '../api/events.js';
 import { ApiRequest, type ListScope } from '../api/requests.js';
 import { rowsNamed } from '../api/table.js';
-import { LiveList } from '../live/live-list.js';
+import { LiveList, pageSize } from '../live/live-list.js';
 import type { Source } from '../live/source.js';
 import { useModel } from '../parts/hooks.js';
 import { Skeleton, StreamBadge } from '../parts/notices.js';
@@ -10,6 +10,7 @@ import { RequestBar } from '../parts/request-bar.js';
 import type { Loaded } from '../state.js';
 import { ListProblem } from './list-problem.js';
 import { NameSearch } from './name-search.js';
+import { NextPage } from './next-page.js';
 import { ObjectsTable } from './objects-table.js';
 
 /** The objects of a list, live. */
@@ -32,7 +33,7 @@ interface ObjectsViewProps {
 function Listed({ source, scope, namespaces, name, hrefOf }: ObjectsViewProps) {
   const list = useModel(() => new LiveList(source, scope), [source]);
   const [isWide, setWide] = useState(false);
-  const request = ApiRequest.list(source.prefix, source.index, scope, { limit: '500' });
+  const request = ApiRequest.list(source.prefix, source.index, scope, { limit: pageSize });
   const { rows, version, progress, error, columns, state } = list;
   const found = useMemo(() => rowsNamed(rows.values(), name, columns), [rows, version, name, columns]);
   const ofEvents = isEvents(scope.resource);
@@ -51,6 +52,7 @@ function Listed({ source, scope, namespaces, name, hrefOf }: ObjectsViewProps) {
   return (
     <>
       {bar}
+      {list.secondPage !== '' && <NextPage {...{ source, scope }} token={list.secondPage} />}
       <div class="status-line">
         <span role="status">
           {countOf(rows.size, progress !== undefined)}

@@ -56,7 +56,8 @@ export async function startJavascript(code: string, args: readonly string[]): Pr
   return spawn(process.execPath, [await writeProgram(code), ...args], { stdio: 'pipe' });
 }
 
-async function writeProgram(code: string): Promise<string> {
+/** Writes such a module, and returns its path. */
+export async function writeProgram(code: string): Promise<string> {
   const folder = temporaryFolder();
   const file = join(folder, 'program.mjs');
   await writeFile(file, code);

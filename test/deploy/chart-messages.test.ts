@@ -160,6 +160,20 @@ helmTest(
     assert.match(named, /Pods wait until this Secret is there/);
     assert.match(named, /WARNING: rbac\.create is false.* impersonate callers and create TokenReviews\.$/m);
     assert.doesNotMatch(named, /everyone|ends on/);
+
+    const constrained = 'rbac.impersonation="constrained"';
+    const reader = notes(everyone, constrained, 'rbac.acts="readOnly"');
+    assert.match(reader, /may act as those who may come for what rbac\.acts names, and for\nnothing else/);
+    assert.doesNotMatch(reader, /as good as an administrator/);
+    for (const values of [[], [constrained, 'rbac.acts="all"']])
+      assert.match(
+        notes(everyone, ...values),
+        /is as good as an administrator[\s\S]*constrained-impersonation\.md\.$/m,
+      );
+    assert.match(
+      notes(everyone, constrained, 'rbac.create=false'),
+      /WARNING: rbac\.create is false.* impersonate callers by constrained impersonation and create TokenReviews\.$/m,
+    );
   },
 );
 

@@ -128,6 +128,13 @@ const settings: Readonly<Record<string, readonly [value: unknown, made: RegExp]>
   fullnameOverride: ['gateway', /"kind":"Deployment","metadata":\{"name":"gateway"/],
 };
 
+/** Those of constrained impersonation, which replaces what some of the settings make. */
+const constrained = {
+  'rbac.impersonation': 'constrained',
+  'rbac.acts': [{ apiGroups: ['apps'], resources: ['deployments'], verbs: ['get'] }],
+  'rbac.namespaces': ['team'],
+};
+
 /** The switches, set to the other value, and the values that belong to them. */
 const switches = {
   'image.tag': '9.9.9',
@@ -154,7 +161,7 @@ helmTest('the chart uses every value, and the program accepts the arguments', ()
     chartValues(read('values.yaml'))
       .map(({ path }) => path)
       .sort(),
-    [...new Set([...Object.keys(settings), ...Object.keys(switches), 'networkPolicy.clients'])].sort(),
+    [...new Set([...[settings, switches, constrained].flatMap(Object.keys), 'networkPolicy.clients'])].sort(),
   );
   const made = template(Object.fromEntries(Object.entries(settings).map(([path, [value]]) => [path, value])));
   const text = JSON.stringify(made);
@@ -177,6 +184,13 @@ helmTest('the chart uses every value, and the program accepts the arguments', ()
   assert.deepEqual([replicas, proxy.image], [5, 'kube-api-proxy:9.9.9']);
   assert.equal(optionsOf(proxy).auditLogPath, '');
   assert.equal(optionsOf(proxy).authenticationConfig, '/etc/kube-api-proxy/authentication/config.yaml');
+
+  const acts = template(constrained).find(({ kind }) => kind === 'RoleBinding');
+  assert.equal(acts?.metadata.namespace, 'team');
+  assert.match(
+    JSON.stringify(template(constrained)),
+    /"deployments"\],"verbs":\["impersonate-on:user-info:get"\]/,
+  );
 });
 
 helmTest('the commands and the values that the documents show make a gateway', async () => {

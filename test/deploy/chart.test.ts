@@ -24,7 +24,7 @@ helmTest('the manifests of deploy/gateway and deploy/monitoring are those of the
     [...made.keys()].sort(),
     [
       ...['deployment', 'horizontal-pod-autoscaler', 'network-policy', 'pod-disruption-budget'],
-      ...['rbac', 'service'],
+      ...['rbac-constrained', 'rbac', 'service'],
     ]
       .map(name => `deploy/gateway/${name}.yaml`)
       .concat('deploy/monitoring/prometheus-rule.yaml'),

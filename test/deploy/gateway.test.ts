@@ -3,6 +3,7 @@ import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { hasKubectl, kubectl, kubectlTest } from '../support/clients/kubectl.js';
+import { constrainedGateway } from '../support/documents/constrained-manifests.js';
 import { projectFile } from '../support/project.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { type Manifest, only, optionsOf, proxyOf, render } from './manifests.js';
@@ -31,8 +32,30 @@ kubectlTest('the flags that the kustomization of deploy/gateway shows are added 
   const changed = optionsIn(parseAllDocuments(stdout).map(document => document.toJS() as Manifest));
   const oidc = { oidcIssuerUrl: 'https://login.example/realms/dev', oidcClientId: 'kube-api-proxy' };
   // Lists of expressions are compared by their text.
-  assert.equal(JSON.stringify(changed), JSON.stringify({ ...optionsIn(manifests), ...oidc }));
+  assert.equal(
+    JSON.stringify(changed),
+    JSON.stringify({ ...optionsIn(manifests), ...oidc, serviceAccountsByName: true }),
+  );
 });
+
+kubectlTest(
+  'deploy/gateway has no verb impersonate with rbac-constrained.yaml, and else the same objects',
+  async () => {
+    const { stdout, stderr } = await kubectl(['kustomize', await constrainedGateway()]);
+    assert.equal(stderr, '');
+    const constrained = parseAllDocuments(stdout).map(document => document.toJS() as Manifest);
+    const verbs = verbsOf(constrained);
+    assert.ok(verbs.has('impersonate:user-info') && verbs.has('impersonate-on:serviceaccount:get'));
+    assert.ok(!verbs.has('impersonate') && !verbs.has('*'));
+    assert.ok(verbsOf(manifests).has('impersonate'));
+    const others = (made: readonly Manifest[]) => made.filter(({ kind }) => !kind.includes('Role'));
+    assert.deepEqual(others(constrained), others(manifests));
+  },
+);
+
+function verbsOf(made: readonly Manifest[]): Set<string> {
+  return new Set(made.flatMap(({ rules = [] }) => rules.flatMap(({ verbs }) => verbs)));
+}
 
 kubectlTest('deploy/gateway leaves the number of replicas to its autoscaler, from two up', () => {
   assert.equal(only(manifests, 'Deployment').spec.replicas, undefined);

@@ -10,11 +10,10 @@ const labelsOfHelm = /^ +(?:app\.kubernetes\.io\/(?:instance|version|managed-by)
 
 /** The files of deploy/ that are made from the Helm chart: their text by their path. Throws without helm. */
 export function manifestsOfChart(): ReadonlyMap<string, string> {
+  const gateway = ['--namespace=kube-api-proxy', `--values=${projectFile('deploy/gateway/values.yaml')}`];
   return new Map([
-    ...filesOf('gateway', [
-      '--namespace=kube-api-proxy',
-      `--values=${projectFile('deploy/gateway/values.yaml')}`,
-    ]),
+    ...filesOf('gateway', gateway),
+    ['deploy/gateway/rbac-constrained.yaml', constrainedRoles(gateway)],
     ...filesOf('monitoring', [
       '--namespace=monitoring',
       '--set=callers.mode=everyone',
@@ -22,6 +21,16 @@ export function manifestsOfChart(): ReadonlyMap<string, string> {
       '--show-only=templates/prometheus-rule.yaml',
     ]),
   ]);
+}
+
+/** The roles with constrained impersonation, in one file. */
+function constrainedRoles(gateway: readonly string[]): string {
+  const files = filesOf('gateway', [
+    ...gateway,
+    ...['--set=rbac.impersonation=constrained', '--set=rbac.acts=readOnly'],
+    ...['--show-only=templates/rbac.yaml', '--show-only=templates/acts.yaml'],
+  ]);
+  return [...files.values()].join('---\n').replaceAll(`---\n${notice}`, '---\n');
 }
 
 /** One file for each template, with the objects that it makes. */

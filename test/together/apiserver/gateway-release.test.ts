@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { promisify } from 'node:util';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { hasKubectl } from '../../support/clients/kubectl.js';
 import { helm } from '../../support/documents/helm.js';
@@ -15,100 +13,9 @@ import { createOidcSigner } from '../../support/identities/oidc-signer.js';
 import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
 import { test } from '../../support/kube-apiserver/api-server-test.js';
 import { projectFile } from '../../support/project.js';
-import { type ProxyProcess, startProxy } from '../../support/proxy/proxy.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
+import { account, chart, Release } from './gateway-release/release.js';
 
-const chart = projectFile('deploy/helm/kube-api-proxy');
-const account = 'gw-kube-api-proxy';
 const group = 'rbac.authorization.k8s.io';
-
-type Data = Readonly<Record<string, string>>;
-
-/** A release of the chart in a namespace of its own. Its commands run in its folder, as the cluster's administrator. */
-class Release {
-  readonly namespace: string;
-  readonly folder: string;
-  readonly #server: ApiServer;
-  readonly #kubeconfig: string;
-
-  private constructor(server: ApiServer, namespace: string, folder: string, kubeconfig: string) {
-    this.namespace = namespace;
-    this.folder = folder;
-    this.#server = server;
-    this.#kubeconfig = kubeconfig;
-  }
-
-  static async prepare(server: ApiServer): Promise<Release> {
-    const folder = temporaryFolder();
-    return new Release(server, await server.createNamespace(), folder, await server.kubeconfig());
-  }
-
-  /** Runs helm, and returns its notes. */
-  helm(...args: readonly string[]): string {
-    const { code, stdout, stderr } = helm([
-      ...args,
-      ...[`--namespace=${this.namespace}`, `--kubeconfig=${this.#kubeconfig}`],
-    ]);
-    assert.equal(code, 0, stderr);
-    return stdout.slice(stdout.indexOf('NOTES:'));
-  }
-
-  /** Runs a command of the notes. Rejects with its output if it fails. */
-  async run(command: string, path = ''): Promise<string> {
-    const PATH = `${path}:${process.env['PATH'] ?? ''}`;
-    const env = { PATH, HOME: this.folder, KUBECONFIG: this.#kubeconfig };
-    return (await promisify(execFile)('sh', ['-ec', command], { cwd: this.folder, env })).stdout;
-  }
-
-  async #get<T>(path: string): Promise<T> {
-    return (await this.#server.admin.do('GET', path)) as T;
-  }
-
-  async certificate(): Promise<Data> {
-    const { data } = await this.#get<{ data: Data }>(
-      `/api/v1/namespaces/${this.namespace}/secrets/${account}-tls`,
-    );
-    return data;
-  }
-
-  /** A kubeconfig with the token of the release's service account. */
-  async identity(): Promise<string> {
-    return this.#server.kubeconfig({ token: await this.#server.tokenOf(this.namespace, account) });
-  }
-
-  /** The arguments of the container. */
-  async arguments(): Promise<readonly string[]> {
-    const { spec } = await this.#get<{
-      spec: { template: { spec: { containers: readonly [{ readonly args: readonly string[] }] } } };
-    }>(`/apis/apps/v1/namespaces/${this.namespace}/deployments/${account}`);
-    return spec.template.spec.containers[0].args;
-  }
-
-  /** Starts the container's command on a free port, with the files of its volumes. */
-  async start(t: TestContext): Promise<ProxyProcess> {
-    const { data } = await this.#get<{ data: Data }>(
-      `/api/v1/namespaces/${this.namespace}/configmaps/${account}-authorities`,
-    );
-    const certificate = Object.entries(await this.certificate());
-    for (const [folder, files] of [
-      ['tls', certificate.map(([name, value]) => [name, Buffer.from(value, 'base64').toString()])],
-      ['authorities', Object.entries(data)],
-    ] as const) {
-      await mkdir(join(this.folder, folder));
-      for (const [name = '', content = ''] of files)
-        await writeFile(join(this.folder, folder, name), content);
-    }
-    const args = await this.arguments();
-    const proxy = await startProxy([
-      ...args
-        .filter(arg => !/^--(?:address|port|admin-port|shutdown-delay)=/.test(arg))
-        .map(arg => arg.replace('/etc/kube-api-proxy', this.folder)),
-      `--kubeconfig=${await this.identity()}`,
-    ]);
-    t.after(() => proxy.stop('SIGKILL'));
-    return proxy;
-  }
-}
 
 /** The commands of the notes that match, in their order, with the gateway's port. */
 function commandsOf(notes: string, pattern: RegExp, port: number): string[] {
@@ -143,9 +50,10 @@ async function startIssuer(t: TestContext, folder: string) {
 const tutorial = (await readFile(projectFile('deploy/gateway/README.md'), 'utf8')).replaceAll(/^ {3}/gm, '');
 const [, valuesOfTutorial = ''] = /^helm install .*\\\n((?:.*\\\n)*.*)$/m.exec(tutorial) ?? [];
 
-test('the tutorial and the notes of the chart lead from nothing to the Pods that alice may see, and others get 403', async (t, server) => {
-  if (!hasKubectl) return t.skip('kubectl is not in PATH');
-  if (helm(['version']).code !== 0) return t.skip('helm is not in PATH');
+const isMissing = !hasKubectl ? 'kubectl' : helm(['version']).code !== 0 ? 'helm' : undefined;
+
+/** Does what the tutorial and the notes say, up to the Pods that alice may see; others get 403. More values may be set. */
+async function follow(t: TestContext, server: ApiServer, more: readonly string[] = []): Promise<Release> {
   const release = await Release.prepare(server);
   const issuer = await startIssuer(t, release.folder);
   // Its name comes after those of the Pods that are there for other files.
@@ -162,7 +70,7 @@ test('the tutorial and the notes of the chart lead from nothing to the Pods that
     ...['--set=oidc.usernameClaim=email', `--set-file=oidc.ca=${join(release.folder, 'issuer.crt')}`],
   ];
   const values = valuesOfTutorial.replaceAll(/['\\]/g, '').trim().split(/\s+/);
-  const notes = release.helm('install', 'gw', chart, ...values, ...oidc);
+  const notes = release.helm('install', 'gw', chart, ...values, ...oidc, ...more);
   t.after(() =>
     Promise.all(
       ['first-person', 'first-group'].map(name =>
@@ -217,6 +125,12 @@ test('the tutorial and the notes of the chart lead from nothing to the Pods that
   await eventuallyPasses(async () =>
     assert.match(await release.run(whoami, plugin.directory), /\[oidc:everyone system:authenticated\]/),
   );
+  return release;
+}
+
+test('the tutorial and the notes of the chart lead from nothing to the Pods that alice may see, and others get 403', async (t, server) => {
+  if (isMissing !== undefined) return t.skip(`${isMissing} is not in PATH`);
+  const release = await follow(t, server);
   const asGateway = `kubectl --kubeconfig=${await release.identity()}`;
   // SECURITY.md and the notes warn of this.
   await release.run(`${asGateway} get --raw=/version --as=system:kube-controller-manager`);
@@ -227,6 +141,21 @@ test('the tutorial and the notes of the chart lead from nothing to the Pods that
   await assert.rejects(
     release.run(`${asGateway} get pods`),
     new RegExp(`User "system:serviceaccount:${release.namespace}:${account}" cannot list resource "pods"`),
+  );
+});
+
+test('the same steps lead there with constrained impersonation, and the token of the gateway can then only read', async (t, server) => {
+  if (server.minorVersion < 36) return t.skip('the API server has no constrained impersonation');
+  if (isMissing !== undefined) return t.skip(`${isMissing} is not in PATH`);
+  const release = await follow(t, server, [
+    '--set=rbac.impersonation=constrained',
+    '--set=rbac.acts=readOnly',
+  ]);
+  const asGateway = `kubectl --kubeconfig=${await release.identity()}`;
+  await release.run(`${asGateway} get --raw=/version --as=system:kube-controller-manager`);
+  await assert.rejects(
+    release.run(`${asGateway} create configmap stolen --as=system:kube-controller-manager --dry-run=server`),
+    /cannot impersonate-on:user-info:create resource "configmaps"/,
   );
 });
 

@@ -3,7 +3,7 @@
 {{- $problems := list }}
 {{- $callers := .Values.callers }}
 {{- if not $callers.mode }}
-{{- $problems = append $problems "callers.mode has to be set. `named`: those in callers.users may come. `everyone`: every user may come whom the gateway can authenticate; then the gateway's token is as good as an administrator's." }}
+{{- $problems = append $problems "callers.mode has to be set. `named`: those in callers.users may come. `everyone`: every user may come whom the gateway can authenticate; then the gateway's token is as good as an administrator's, unless rbac.impersonation is `constrained`." }}
 {{- end }}
 {{- if and (eq $callers.mode "named") .Values.rbac.create (not $callers.users) (not $callers.serviceAccounts) }}
 {{- $problems = append $problems "callers.mode is `named`, but callers.users and callers.serviceAccounts are empty: nobody could come." }}
@@ -50,6 +50,7 @@
 {{- end }}
 {{- end }}
 {{- end }}
+{{- $problems = concat $problems (include "proxy.rbacProblems" . | fromYamlArray) }}
 {{- $authorization := .Values.authorization }}
 {{- if and $authorization.config (not $authorization.kubeconfigSecret) }}
 {{- $problems = append $problems "authorization.config needs authorization.kubeconfigSecret: the Secret with the kubeconfigs that it names." }}

@@ -70,6 +70,10 @@
 # Webhooks that may refuse what callers ask for. Followed too.
 - --authorization-config=/etc/kube-api-proxy/authorization/config.yaml
 {{- end }}
+{{- if eq .Values.rbac.impersonation "constrained" }}
+# Constrained impersonation takes service accounts in no other form.
+- --service-accounts-by-name
+{{- end }}
 {{- if .Values.impersonation.enabled }}
 # kubectl --as: callers may act as others whom the API server lets them impersonate.
 - --allow-impersonation

@@ -76,3 +76,46 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
   targetPort: admin
   appProtocol: http
 {{- end }}
+
+{{- /* Name of the roles: with the namespace, so that releases in other namespaces can have the same name. */}}
+{{- define "proxy.role" -}}
+{{- printf "%s:%s" .Release.Namespace (include "proxy.fullname" .) }}
+{{- end }}
+
+{{- /* The modes of constrained impersonation in which it acts as those who may come, with a space between them. */}}
+{{- define "proxy.modes" -}}
+{{- $modes := list }}
+{{- if or (eq .Values.callers.mode "everyone") .Values.callers.users .Values.impersonation.users }}{{ $modes = append $modes "user-info" }}{{ end }}
+{{- if or .Values.callers.serviceAccounts .Values.impersonation.serviceAccounts }}{{ $modes = append $modes "serviceaccount" }}{{ end }}
+{{- join " " $modes }}
+{{- end }}
+
+{{- /* Rules for what the gateway may do as its callers, made of rules with plain verbs. */}}
+{{- define "proxy.acts" -}}
+{{- $modes := splitList " " (include "proxy.modes" .context) }}
+{{- range $rule := .rules }}
+{{- $isFirst := true }}
+{{- range $key := list "nonResourceURLs" "apiGroups" "resources" "resourceNames" }}
+{{- with get $rule $key }}
+{{ ternary "-" " " $isFirst }} {{ $key }}:
+    {{- range . }}
+    - {{ eq . (toYaml .) | ternary . (quote .) }}
+    {{- end }}
+{{- $isFirst = false }}
+{{- end }}
+{{- end }}
+  verbs:
+    {{- range $mode := $modes }}
+    {{- range $rule.verbs }}
+    - impersonate-on:{{ $mode }}:{{ . }}
+    {{- end }}
+    {{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* The rules of rbac.acts, as YAML. */}}
+{{- define "proxy.chosenActs" -}}
+{{- $acts := .Values.rbac.acts }}
+{{- if kindIs "string" $acts }}{{ $acts = get (.Files.Get "files/acts.yaml" | fromYaml) $acts }}{{ end }}
+{{- toYaml $acts }}
+{{- end }}

@@ -147,7 +147,7 @@ function parsing(text: string): () => void {
   const bytes = Buffer.from(text, 'latin1');
   return () => {
     const parser = new ResponseParser();
-    parser.expect({ onHead() {}, onBody() {}, onEnd() {} }, { withoutBody: false });
+    parser.expect({ onHead() {}, onSwitch() {}, onBody() {}, onEnd() {} }, { withoutBody: false });
     try {
       parser.push(bytes);
     } catch {}

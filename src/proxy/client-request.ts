@@ -7,7 +7,7 @@ import type { OpenRequest } from '../request/context.js';
 import type { RequestRecord } from '../request/record.js';
 import { attributesOf } from '../reviews/attributes.js';
 import type { MissingRights } from '../reviews/missing-rights.js';
-import type { ConnectionKind, OutgoingBody, ResponseSink, SocketReader } from '../transport/round-trip.js';
+import type { ConnectionKind, OutgoingBody, ResponseSink } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import type { DocumentPolicy } from './answer-fields.js';
@@ -41,7 +41,6 @@ interface LegFields {
   readonly headers: readonly string[];
   readonly body?: OutgoingBody | undefined;
   readonly connection: ConnectionKind;
-  readonly reader?: SocketReader | undefined;
   readonly isRepeatable: boolean;
 }
 
@@ -49,7 +48,7 @@ interface LegFields {
 export function upstreamRequest(
   { authenticates, missingRights }: Pick<ProxyContext, 'authenticates' | 'missingRights'>,
   request: OpenRequest,
-  { headers: added, body, connection, reader, isRepeatable }: LegFields,
+  { headers: added, body, connection, isRepeatable }: LegFields,
 ): UpstreamRequest {
   const { mount, path, raw, head, record, caller, impersonated, endpoint } = request;
   const origin = needsOrigin(head, record) ? originOf(endpoint) : undefined;
@@ -83,7 +82,6 @@ export function upstreamRequest(
     namesContext: mount.namesContext,
     body,
     connection,
-    reader,
     isRepeatable,
   };
 }

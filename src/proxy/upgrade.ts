@@ -27,7 +27,6 @@ import { switchingProtocols } from './headers.js';
 import { longestEnd, type OpenStream, type StreamEnd } from './open-streams.js';
 import { hasTurn, maxEarlyBytes, PipelinedUpgrade } from './pipelined-upgrade.js';
 import { Relay } from './relay/relay.js';
-import { RelayReads } from './relay/relay-reads.js';
 import { WebSocketFrames } from './relay/websocket-frames.js';
 import type { Onward, Route, RoutedTrip } from './route.js';
 import { streamQuestions } from './stream-questions.js';
@@ -87,7 +86,6 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
   readonly #client: Socket;
   #early: Buffer[];
   #earlyBytes = 0;
-  readonly #reads = new RelayReads();
   readonly #writer: ClientWriter;
   readonly #stall: StallTimer;
   #upstream: SwitchedSocket | undefined;
@@ -144,8 +142,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
     if (head.method !== 'GET') headers.push('Content-Length', '0');
     return upstreamRequest(this.#context, this.request, {
       headers,
-      connection: 'upgrade',
-      reader: this.#reads,
+      connection: head.asksForUpgrade ? 'upgrade' : 'new',
       isRepeatable: false,
     });
   }
@@ -164,13 +161,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
     this.#fail(new UpstreamError(504, 'timeout', 'the API server does not answer the upgrade'));
   }
 
-  switched({ statusMessage, headers, socket: upstream, head }: SwitchedResponse): void {
-    if (!this.request.head.asksForUpgrade) {
-      upstream.destroy();
-      const message = 'the API server switched protocols although it was not asked to';
-      this.error(new UpstreamError(502, 'protocol', message));
-      return;
-    }
+  switched({ statusMessage, headers, socket: upstream }: SwitchedResponse): BodySink {
     const client = this.#client;
     const { record, reply } = this.request;
     this.#upstream = upstream;
@@ -188,12 +179,12 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
       };
       return { end, frames: isWebSocket(protocol) ? new WebSocketFrames(end) : undefined };
     };
-    new Relay(client, upstream, sideOf('client')).start(this.#early);
+    new Relay(client, upstream, sideOf('client')).copyEvents(this.#early);
     const mayBeEnded = this.#context.openStreams.mayEnd(this.request);
     const side = sideOf('upstream');
     const frames = mayBeEnded && isSpdy(protocol) ? spdyFrames() : side.frames;
-    const toClient = new Relay(upstream, client, { ...side, frames }, this.#reads);
-    toClient.start(head.length > 0 ? [head] : []);
+    const toClient = new Relay(upstream, client, { ...side, frames });
+    toClient.start();
     if (mayBeEnded || this.#writer.trip?.mayExpire === true) {
       const accept = fieldValue(this.request.head.rawHeaders, 'accept') ?? '';
       this.#sayFarewell = (error, isEvent) =>
@@ -213,6 +204,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
       record.failure = error;
       record.endedBy ??= 'error';
     });
+    return toClient;
   }
 
   /** The API server refuses the upgrade. */

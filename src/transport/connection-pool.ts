@@ -1,6 +1,5 @@
 import type { Dial } from './dial/dial.js';
 import { type ConnectionOwner, Http1Connection } from './http1/connection.js';
-import { UpgradeConnection } from './http1/upgrade-connection.js';
 import { Http2Pool } from './http2/pool.js';
 import type { ConnectionKind, Lease, Pool } from './round-trip.js';
 
@@ -59,7 +58,7 @@ export class ConnectionPool implements Pool, ConnectionOwner {
       case 'new':
         return this.connect();
       case 'upgrade':
-        return new UpgradeConnection(this.#dial);
+        return this.connect({ maySwitch: true });
     }
   }
 
@@ -69,8 +68,8 @@ export class ConnectionPool implements Pool, ConnectionOwner {
   }
 
   /** Opens a new connection, even if others are idle. */
-  connect(): Http1Connection {
-    const connection = new Http1Connection(this.#dial, this);
+  connect(options?: { readonly maySwitch: boolean }): Http1Connection {
+    const connection = new Http1Connection(this.#dial, this, options);
     this.#open.add(connection);
     return connection;
   }
@@ -91,6 +90,11 @@ export class ConnectionPool implements Pool, ConnectionOwner {
     const index = this.#idle.lastIndexOf(connection);
     if (index !== -1) this.#idle.splice(index, 1);
     connection.destroy();
+    this.#tellIfEmpty();
+  }
+
+  leave(connection: Http1Connection): void {
+    this.#open.delete(connection);
     this.#tellIfEmpty();
   }
 

@@ -1,4 +1,4 @@
-import type { OnReadOpts, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { BorrowedBytes } from './borrowed-bytes.js';
 
@@ -56,8 +56,12 @@ export interface ResponseSink {
   end(trailers: string[]): void;
   /** The response failed and will not be complete. */
   error(error: Error): void;
-  /** The answer is a 101. Only the sink of a request over an `upgrade` connection gets it. */
-  switched?(response: SwitchedResponse): void;
+  /**
+   * The answer is a 101. Only the sink of a request over an `upgrade` connection gets it.
+   *
+   * @returns The sink for all that the other side sends, but for its end, which the socket tells. Undefined ends the connection.
+   */
+  switched?(response: SwitchedResponse): BodySink | undefined;
 }
 
 /** The way of a response to a client. While the client does not read fast enough, it pauses the round trip. */
@@ -77,9 +81,8 @@ export interface SwitchedResponse {
   readonly statusMessage: string;
   /** Name, value, name, value, … */
   readonly headers: readonly string[];
+  /** Belongs to the sink from now on. Nobody else may listen to its `data` events. */
   readonly socket: SwitchedSocket;
-  /** The first bytes of the new protocol, which came with the response. */
-  readonly head: Buffer;
 }
 
 /** Receives the body of a response. */
@@ -107,14 +110,6 @@ export interface OutgoingBody {
   peek?(most: number): Promise<Buffer | undefined>;
 }
 
-/** Reads the bytes of a connection that switches protocols into buffers of its own. */
-export interface SocketReader {
-  /** Node's options for the dial. */
-  readonly options: OnReadOpts;
-  /** The connection is open. */
-  follow(socket: Socket): void;
-}
-
 /** A request in the form that the API server gets. */
 export interface OutgoingRequest {
   readonly method: string;
@@ -123,7 +118,6 @@ export interface OutgoingRequest {
   /** Name, value, name, value, …, `Host` first; includes the framing fields. */
   readonly headers: readonly string[];
   readonly body?: OutgoingBody | undefined;
-  readonly reader?: SocketReader | undefined;
 }
 
 /** A client reads more slowly than its data comes. It is too far behind, so the proxy ends its stream. */

@@ -234,11 +234,11 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   }
 
   /** The connection has switched protocols: from now on its socket belongs to the sink. */
-  switched(response: SwitchedResponse): void {
+  switched(response: SwitchedResponse): BodySink | undefined {
     this.#observer.firstByte?.(performance.now() - this.#sentAt);
     this.#lease = undefined;
     this.#end('switched');
-    this.#sink.switched?.(response);
+    return this.#sink.switched?.(response);
   }
 
   end(trailers: string[]): void {

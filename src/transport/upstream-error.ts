@@ -122,9 +122,8 @@ function classify(error: Error & { readonly code?: string }, { clientCertificate
   }
   if (refusal.test(code) || (clientCertificate !== undefined && unreadable.test(code)))
     return clientCertificateRefused;
-  if (code.startsWith('HPE_')) return notHttp;
   if (isTlsFailure(code)) return [502, 'tls', 'the TLS handshake failed'];
-  // Node's parser of upgrades and Node's responses throw these for what is never valid in an HTTP/1.1 response.
+  // Node's responses throw these for what is never valid in an HTTP/1.1 response.
   if (malformed.has(code)) return notHttp;
   return [502, 'other', 'the connection failed'];
 }

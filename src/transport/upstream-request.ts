@@ -2,7 +2,7 @@ import { impersonatedUser } from '../kubernetes/impersonation.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import { type Access, type AccessConditions, ReplacedError } from './access.js';
-import type { ConnectionKind, OutgoingBody, OutgoingRequest, SocketReader } from './round-trip.js';
+import type { ConnectionKind, OutgoingBody, OutgoingRequest } from './round-trip.js';
 
 /**
  * A request for an API server that is complete but for the way: it has no host, no server path and no credential of the proxy. These come
@@ -32,8 +32,6 @@ export interface UpstreamRequest extends AccessConditions {
   /** The body of a repeatable request can be sent again. */
   readonly body?: OutgoingBody | undefined;
   readonly connection: ConnectionKind;
-  /** Reads an upgraded connection. */
-  readonly reader?: SocketReader | undefined;
   /** Whether the request may reach the API server twice. */
   readonly isRepeatable: boolean;
 }
@@ -55,14 +53,14 @@ export function requireAccess({ judgedFor, namesContext, user }: AccessCondition
  * Throws a TypeError for a request that cannot be expressed in HTTP.
  */
 export function outgoingRequest(request: UpstreamRequest, access: Access): OutgoingRequest {
-  const { method, target, isBelowServerPath, bringsAuthorization, impersonation, body, reader } = request;
+  const { method, target, isBelowServerPath, bringsAuthorization, impersonation, body } = request;
   if (impersonation === undefined) throw new StatusError(500, 'the caller was not authenticated');
   const { authorization } = access.credential;
   const headers = ['Host', access.host, ...request.headers];
   if (!bringsAuthorization && authorization !== undefined) headers.push('Authorization', authorization);
   headers.push(...(impersonation === 'configured' ? access.impersonation : impersonation));
   const path = isBelowServerPath ? access.serverPath + target : target;
-  const outgoing = { method, path, headers, body, reader };
+  const outgoing = { method, path, headers, body };
   refuseIllegal(outgoing);
   return outgoing;
 }

@@ -69,7 +69,7 @@ class Exchange {
     const onEnd = () => {
       this.isWhole = true;
     };
-    parser.expect({ onHead() {}, onBody, onEnd }, { withoutBody: false });
+    parser.expect({ onHead() {}, onSwitch() {}, onBody, onEnd }, { withoutBody: false });
     client.onTaken = bytes => parser.push(bytes);
   }
 

@@ -524,11 +524,16 @@ describe('a request that was judged for an endpoint', () => {
 
 it('a call for an upgrade passes the switched connection on, is over then, and does not touch it any more', () => {
   const switched: SwitchedResponse[] = [];
-  const sink = Object.assign(response, { switched: (answer: SwitchedResponse) => switched.push(answer) });
+  const sink = Object.assign(response, {
+    switched(answer: SwitchedResponse) {
+      switched.push(answer);
+      return response;
+    },
+  });
   const call = send({ connection: 'upgrade' });
   assert.equal(first.lease().kind, 'upgrade');
-  const answer = { statusMessage: 'ok', headers: [], socket: {} as Socket, head: Buffer.of(1) };
-  first.lease().sink.switched?.(answer);
+  const answer = { statusMessage: 'ok', headers: [], socket: {} as Socket };
+  assert.equal(first.lease().sink.switched?.(answer), response);
   assert.deepEqual(switched, [answer]);
   call.abort();
   call.fail(reset);

@@ -74,11 +74,10 @@ describe('a request for the API server', () => {
     assert.equal(pathOf(false), '/api?a=b');
   });
 
-  it('keeps method, body and reader, and any byte of a target and of a value', () => {
+  it('keeps method and body, and any byte of a target and of a value', () => {
     const body = { start() {}, stop() {} };
-    const reader = { options: { buffer: Buffer.alloc(1), callback: () => true }, follow() {} };
-    const outgoing = outgoingRequest(upstreamRequestTo('/', { method: 'POST', body, reader }), bare);
-    assert.deepEqual([outgoing.method, outgoing.body, outgoing.reader], ['POST', body, reader]);
+    const outgoing = outgoingRequest(upstreamRequestTo('/', { method: 'POST', body }), bare);
+    assert.deepEqual([outgoing.method, outgoing.body], ['POST', body]);
     const [target, value] = ['/api?watch=1&a=\xc3\xa9\x80%00{}|"!~', '\xe9\xff\x80\t ~'];
     const { path, headers } = outgoingRequest(upstreamRequestTo(target, { headers: ['X', value] }), bare);
     assert.deepEqual([path, headers.at(-1)], [target, value]);

@@ -75,11 +75,11 @@ export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> i
     return body;
   }
 
-  switched(response: SwitchedResponse): void {
+  switched(response: SwitchedResponse): BodySink | undefined {
     const isExpired = this.#answered(true);
-    // What has come behind the head is not for the client of one that ends at once.
-    this.sink.switched?.(isExpired ? { ...response, head: Buffer.alloc(0) } : response);
+    const body = this.sink.switched?.(response);
     if (isExpired) this.#onward.expire(expired());
+    return body;
   }
 
   protected decide(held: HeldAnswer): void {

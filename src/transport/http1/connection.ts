@@ -12,15 +12,21 @@ export interface ConnectionOwner {
   release(connection: Http1Connection): void;
   /** Ends a connection, whatever its state. */
   discard(connection: Http1Connection): void;
+  /** Leaves a connection that has switched to another protocol to whoever has its socket now. */
+  leave(connection: Http1Connection): void;
 }
 
-/** One HTTP/1.1 connection to the API server, carrying one request at a time. */
+/**
+ * One HTTP/1.1 connection to the API server, carrying one request at a time. After a 101, its socket belongs to the sink, which gets the
+ * bytes of the other protocol as a body. Any other answer to a request with an Upgrade ends the connection.
+ */
 export class Http1Connection implements Lease, ResponseEvents {
   /** Whether it has carried a request before. Only then can it have gone stale unnoticed. */
   reused = false;
   /** When it was last given back to the pool, on the clock of `performance.now()`. */
   idleSince = 0;
   readonly #owner: ConnectionOwner;
+  readonly #maySwitch: boolean;
   readonly #parser = new ResponseParser();
   #dialled: { destroy(): void } | undefined;
   #socket: Socket | undefined;
@@ -36,8 +42,10 @@ export class Http1Connection implements Lease, ResponseEvents {
   #paused = false;
   readonly #buffer = new ReadBuffer();
 
-  constructor(dial: Dial, owner: ConnectionOwner) {
+  /** @param maySwitch Whether it is for one request with an Upgrade. */
+  constructor(dial: Dial, owner: ConnectionOwner, { maySwitch = false } = {}) {
     this.#owner = owner;
+    this.#maySwitch = maySwitch;
     this.#dialled = dial(
       (error, socket) => {
         if (socket === null) this.#fail(error as Error);
@@ -61,7 +69,7 @@ export class Http1Connection implements Lease, ResponseEvents {
     this.#bodySink = undefined;
     this.#body = request.body;
     this.#answered = false;
-    this.#parser.expect(this, { withoutBody: request.method === 'HEAD' });
+    this.#parser.expect(this, { withoutBody: request.method === 'HEAD', maySwitch: this.#maySwitch });
     if (this.#socket !== undefined) this.#write(this.#socket, head);
     else this.#head = head;
   }
@@ -103,6 +111,14 @@ export class Http1Connection implements Lease, ResponseEvents {
     this.#bodySink = this.#sink?.head(statusCode, statusMessage, headers);
   }
 
+  onSwitch(statusMessage: string, headers: string[]): void {
+    const socket = this.#socket as Socket;
+    this.#bodySink = this.#sink?.switched?.({ statusMessage, headers, socket });
+    if (this.#bodySink === undefined) throw new Error('nobody takes the connection');
+    socket.off('end', this.#onSocketEnd).off('error', this.#onSocketError).off('close', this.#onSocketClose);
+    this.#owner.leave(this);
+  }
+
   onBody(chunk: Buffer): void {
     if (this.#sink !== undefined) this.#buffer.lend(chunk, this.#bodySink as BodySink);
   }
@@ -118,7 +134,7 @@ export class Http1Connection implements Lease, ResponseEvents {
   /** The response is complete, and nothing has followed it so far. */
   #settle(): void {
     this.#buffer.endResponse();
-    if (!this.#parser.persistent || this.#body !== undefined) {
+    if (!this.#parser.persistent || this.#body !== undefined || this.#maySwitch) {
       this.#owner.discard(this);
       return;
     }

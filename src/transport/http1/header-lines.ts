@@ -1,4 +1,4 @@
-import { maxFields, type RawHeaders } from '../../http/header-fields.js';
+import { maxFields } from '../../http/header-fields.js';
 
 /** A response cannot be parsed: its bytes are not HTTP/1.1, or its head is too large. */
 export class ResponseError extends Error {
@@ -14,15 +14,6 @@ export class ResponseError extends Error {
 
 export function malformed(what: string): ResponseError {
   return new ResponseError('MALFORMED_RESPONSE', `${what} is not HTTP/1.1`);
-}
-
-/** Throws a ResponseError for a head, or trailers, of more fields than an answer may have. */
-export function refuseTooMany(headers: RawHeaders): void {
-  if (headers.length > 2 * maxFields) throw tooMany();
-}
-
-function tooMany(): ResponseError {
-  return new ResponseError('TOO_MANY_RESPONSE_HEADERS', 'the answer has too many header fields');
 }
 
 export const token = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/.source;
@@ -43,7 +34,8 @@ export function splitLines(text: string): string[] {
  * that is not a field, such as a folded line, and for too many fields.
  */
 export function parseFields(lines: readonly string[], from: number): string[] {
-  if (lines.length - from > maxFields) throw tooMany();
+  if (lines.length - from > maxFields)
+    throw new ResponseError('TOO_MANY_RESPONSE_HEADERS', 'the answer has too many header fields');
   const fields: string[] = [];
   for (let index = from; index < lines.length; index++) {
     const line = lines[index] as string;

@@ -1,3 +1,4 @@
+import { hasField } from '../../http/header-fields.js';
 import {
   illegal,
   lineBreak,
@@ -16,6 +17,8 @@ export interface ResponseEvents {
    * @param headers Name, value, name, value, … in order and as spelled on the wire, one character per byte.
    */
   onHead(statusCode: number, statusMessage: string, headers: string[]): void;
+  /** The head of a 101, in the form of `onHead`. All further bytes are those of the other protocol, and come as a body without an end. */
+  onSwitch(statusMessage: string, headers: string[]): void;
   /** A part of the body, without its framing; never empty. */
   onBody(chunk: Buffer): void;
   /** The response is complete. Trailers have the form of `headers`; they are empty unless the response was chunked. */
@@ -55,6 +58,7 @@ export class ResponseParser {
   #state: State = 'idle';
   #events: ResponseEvents | undefined;
   #withoutBody = false;
+  #maySwitch = false;
   /** Whether the connection can carry another response after this one. */
   #isKept = false;
   /** Bytes of the body, or of the current chunk, that have not come yet. */
@@ -65,10 +69,14 @@ export class ResponseParser {
   /** Whether the last response is complete and the connection can carry another one. */
   persistent = false;
 
-  /** Begins a response: the next bytes belong to it. `withoutBody` is for the response to a HEAD request. */
-  expect(events: ResponseEvents, { withoutBody }: { readonly withoutBody: boolean }): void {
+  /**
+   * Begins a response: the next bytes belong to it. `withoutBody` is for the response to a HEAD request, `maySwitch` for one to a request
+   * with an Upgrade.
+   */
+  expect(events: ResponseEvents, { withoutBody = false, maySwitch = false }): void {
     this.#events = events;
     this.#withoutBody = withoutBody;
+    this.#maySwitch = maySwitch;
     this.#state = 'head';
     this.persistent = false;
   }
@@ -131,8 +139,14 @@ export class ResponseParser {
     if (code === undefined) throw malformed('a status line');
     const statusCode = Number(code);
     const next = end + endOfHead.length;
-    if (statusCode === 101) throw malformed('a 101 without an Upgrade request');
     const headers = parseFields(lines, 1);
+    if (statusCode === 101) {
+      if (!this.#maySwitch) throw malformed('a 101 without an Upgrade request');
+      if (!hasField(headers, 'upgrade')) throw malformed('a 101 without a protocol');
+      this.#state = 'open';
+      this.#events?.onSwitch(message, headers);
+      return next;
+    }
     if (statusCode < 200) return next;
     this.#frame(statusCode, headers, { isOld: minor === '0' });
     this.#events?.onHead(statusCode, message, headers);

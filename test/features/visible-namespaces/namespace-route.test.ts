@@ -9,6 +9,7 @@ import type { RoutedTrip } from '../../../src/proxy/route.js';
 import type { Question } from '../../../src/reviews/reviews.js';
 import { ownBytes } from '../../../src/transport/borrowed-bytes.js';
 import type {
+  BodySink,
   ClientSink,
   OutgoingRequest,
   ResponseSink,
@@ -52,8 +53,9 @@ class Client extends RecordedResponse implements ClientSink {
   /** With what its watch was ended. */
   expired: StatusError[] = [];
 
-  switched(response: SwitchedResponse): void {
+  switched(response: SwitchedResponse): BodySink {
     this.socket = response;
+    return this;
   }
 }
 
@@ -549,9 +551,9 @@ describe('the floor', () => {
     }
     const client = await world.ask('ann', `${watching}&resourceVersion=99`, { upgrade: 'websocket' });
     const named = world.named.pop();
-    const response = { statusMessage: '', headers: [], socket: {} as never, head: Buffer.from('event') };
-    named?.sink.switched?.(response);
-    assert.deepEqual([client.socket?.head.length, client.expired[0]?.code], [0, 410]);
+    const response = { statusMessage: '', headers: [], socket: {} as never };
+    assert.equal(named?.sink.switched?.(response), client);
+    assert.deepEqual([client.socket, client.expired[0]?.code], [response, 410]);
   });
 
   it('ends watches from a version once more, 15 s after a change', async () => {

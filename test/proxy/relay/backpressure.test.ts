@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Relay } from '../../../src/proxy/relay/relay.js';
-import { RelayReads } from '../../../src/proxy/relay/relay-reads.js';
+import { ReadBuffer } from '../../../src/transport/read-buffer.js';
 import { createRandom, type Random } from '../../support/random.js';
 import { acceptSome, deliverSome, ScheduledSocket } from '../../support/transport/scheduled-socket.js';
 
@@ -76,29 +76,34 @@ class Direction {
 /** An upgraded connection: each side sends bytes to the other one. */
 class Pair {
   readonly client = new ScheduledSocket();
-  readonly reads = new RelayReads();
-  readonly upstream = new ScheduledSocket(this.reads.options);
+  readonly #buffer = new ReadBuffer();
+  #toClient: Relay | undefined;
+  readonly upstream = new ScheduledSocket({
+    buffer: this.#buffer.next,
+    callback: (length, bytes) => {
+      this.#buffer.wasRead(length);
+      this.#buffer.lend((bytes as Buffer).subarray(0, length), this.#toClient as Relay);
+      return true;
+    },
+  });
   readonly directions: readonly Direction[];
   /** How probably the two sides accept bytes. */
   readonly speed: number;
   isCut = false;
 
   constructor(random: Random) {
-    this.reads.follow(this.upstream as unknown as Socket);
-    this.upstream.read(0);
     const length = () => random.pick([0, 10, 100_000, 1_000_000, 3_000_000]);
     const up = new Direction(this.client, this.upstream, length());
     const down = new Direction(this.upstream, this.client, length());
     this.directions = [up, down];
     this.speed = random.pick([1, 0.3, 0.1]);
-    // Bytes that come before the relay begins wait in the sockets.
-    for (const direction of this.directions) {
-      direction.send(random.below(50_000));
-      if (random.chance(0.5)) direction.deliver(random, 1);
-    }
     const [client, upstream] = [this.client as unknown as Socket, this.upstream as unknown as Socket];
-    new Relay(client, upstream).start();
-    new Relay(upstream, client, undefined, this.reads).start();
+    // What comes from the client before the relay begins waits in the socket.
+    up.send(random.below(50_000));
+    if (random.chance(0.5)) up.deliver(random, 1);
+    new Relay(client, upstream).copyEvents();
+    this.#toClient = new Relay(upstream, client);
+    this.#toClient.start();
   }
 
   get isOver(): boolean {

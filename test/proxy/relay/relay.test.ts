@@ -4,9 +4,12 @@ import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import net, { type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import tls from 'node:tls';
 import { Relay } from '../../../src/proxy/relay/relay.js';
+import { ReadBuffer } from '../../../src/transport/read-buffer.js';
 import { sharedIdentity } from '../../support/certificates/certificates.js';
 import { eventually, until, within } from '../../support/eventually.js';
 import { listenFor } from '../../support/ports.js';
@@ -67,8 +70,8 @@ async function open(t: TestContext, { create, secure }: (typeof listeners)[numbe
 
 /** Relays both directions. */
 function relay({ accepted, to }: Ends): void {
-  new Relay(accepted, to).start();
-  new Relay(to, accepted).start();
+  new Relay(accepted, to).copyEvents();
+  new Relay(to, accepted).copyEvents();
 }
 
 /** Calls back after each write to a socket. */
@@ -151,3 +154,65 @@ for (const listener of listeners) {
     });
   });
 }
+
+describe('the bytes that are lent to a relay', () => {
+  const create = () => {
+    const parts: string[] = [];
+    const write = (chunk: Buffer, _encoding: BufferEncoding, done: () => void) => {
+      parts.push(String(chunk));
+      done();
+    };
+    const from = new Duplex({ read() {} });
+    const to = new Duplex({ read() {}, write });
+    const buffer = new ReadBuffer();
+    const relay = new Relay(from, to);
+    relay.start();
+    let room = buffer.next();
+    /** Reads as many of the bytes as fit. */
+    const read = (bytes: string | Buffer) => {
+      const length = Buffer.from(bytes).copy(room);
+      buffer.wasRead(length);
+      buffer.lend(room.subarray(0, length), relay);
+      room = buffer.next();
+    };
+    return { parts, from, relay, read };
+  };
+
+  it('are written in one part at the end of each turn of the event loop', async () => {
+    const { parts, read } = create();
+    read(Buffer.alloc(4 * 1024));
+    await turn();
+    for (const texts of [
+      ['one ', 'two ', 'three'],
+      ['four ', 'five'],
+    ]) {
+      parts.length = 0;
+      for (const text of texts) read(text);
+      assert.deepEqual(parts, []);
+      await turn();
+      assert.deepEqual(parts, [texts.join('')]);
+    }
+  });
+
+  it('are written at once when a buffer is full', () => {
+    const { parts, read } = create();
+    for (let reads = 0; reads < 5; reads += 1) read(Buffer.alloc(16 * 1024));
+    assert.deepEqual(
+      parts.map(({ length }) => length),
+      [4 * 1024, 64 * 1024],
+    );
+  });
+
+  it('are written before the end, and before the last words of the proxy', async () => {
+    for (const isOurs of [true, false]) {
+      const { parts, from, relay, read } = create();
+      read('last');
+      if (isOurs) {
+        relay.endWith(Buffer.from('words'), () => {});
+        read('late');
+      } else from.push(null);
+      await turn();
+      assert.deepEqual(parts, isOurs ? ['last', 'words'] : ['last']);
+    }
+  });
+});

@@ -53,6 +53,9 @@ export function readAnswers(pieces: Iterable<Buffer>, options: ReadOptions = {})
       open = { status, message, headers, parts: [], trailers: undefined };
       answers.push(open);
     },
+    onSwitch() {
+      assert.fail('no answer switches');
+    },
     onBody(slice) {
       assert.ok(open !== undefined, 'a head before a body');
       assert.ok(slice.length > 0, 'a part of a body is never empty');

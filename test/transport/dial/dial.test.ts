@@ -13,7 +13,6 @@ import {
   type DialOptions,
   lazySecureContext,
 } from '../../../src/transport/dial/dial.js';
-import { UpgradeConnection } from '../../../src/transport/http1/upgrade-connection.js';
 import type { SwitchedResponse } from '../../../src/transport/round-trip.js';
 import { toUpstreamError, UpstreamError } from '../../../src/transport/upstream-error.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
@@ -142,16 +141,13 @@ function echoed(dial: Dial): Promise<string> {
     refused.over.then(({ status, failure }) => reject(failure ?? new Error(`answered ${status}`)));
     const sink = Object.assign(refused, {
       switched({ socket }: SwitchedResponse) {
-        let text = '';
-        socket.on('data', chunk => {
-          text += String(chunk);
-        });
-        socket.once('end', () => resolve(text)).once('error', reject);
+        socket.once('end', () => resolve(refused.text)).once('error', reject);
         socket.end('hello');
+        return refused;
       },
     });
     const headers = ['Connection', 'Upgrade', 'Upgrade', 'echo'];
-    new UpgradeConnection(dial).send(requestTo('/exec', { headers }), sink);
+    new ConnectionPool(dial).connect({ maySwitch: true }).send(requestTo('/exec', { headers }), sink);
   });
 }
 

@@ -68,7 +68,12 @@ describe('an answer with a Content-Length', () => {
   it('is passed on as the bytes that came, without a copy', () => {
     const chunks: Buffer[] = [];
     const parser = new ResponseParser();
-    const events = { onHead() {}, onBody: (chunk: Buffer) => void chunks.push(chunk), onEnd() {} };
+    const events = {
+      onHead() {},
+      onSwitch() {},
+      onBody: (chunk: Buffer) => void chunks.push(chunk),
+      onEnd() {},
+    };
     parser.expect(events, { withoutBody: false });
     const pieces = [answer(['Content-Length: 8'], 'he'), 'llo', '!!!'].map(text => Buffer.from(text));
     for (const piece of pieces) parser.push(piece);
@@ -392,7 +397,7 @@ describe('a text that is too long', () => {
 describe('an answer that comes byte by byte', () => {
   const expecting = () => {
     const parser = new ResponseParser();
-    parser.expect({ onHead() {}, onBody() {}, onEnd() {} }, { withoutBody: false });
+    parser.expect({ onHead() {}, onSwitch() {}, onBody() {}, onEnd() {} }, { withoutBody: false });
     return parser;
   };
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { AcceptedGroups } from '../authentication/accepted-groups.js';
 import { configureAuthentication } from '../authentication/configure.js';
+import { RefusedGroups } from '../authentication/refused-groups.js';
 import { accessWithin } from '../clusters/own-request.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import { serverPathProblem } from '../clusters/server-path.js';
@@ -27,7 +28,6 @@ import { createImpersonationCheck } from '../reviews/own-rights.js';
 import { Reviews } from '../reviews/reviews.js';
 import { buildAdminServer } from '../server/admin-server.js';
 import { createApiPaths, createMounts, ownPrefix } from '../server/mounts.js';
-import { RefusedGroups } from '../server/refused-groups.js';
 import { buildServer } from '../server/server.js';
 import { replacedReason } from '../transport/access.js';
 import { upstreamErrorReasons } from '../transport/upstream-error.js';

@@ -154,9 +154,9 @@ export function checkIdentity(user: UserInfo, { allowed, serviceAccounts }: Iden
   for (const value of [username, uid, ...groups, ...[...extra.values()].flat()]) checkValue(value);
   const account = serviceAccounts ? serviceAccountOf(username) : undefined;
   if (isSystem(username) && account === undefined && !allowed.has(username)) throw refusal('user', username);
-  const own = account === undefined ? [] : ownGroups(account);
+  const ofAccount = account === undefined ? [] : ownGroups(account);
   for (const group of groups) {
-    if (isSystem(group) && group !== authenticated && !own.includes(group) && !allowed.has(group)) {
+    if (isSystem(group) && group !== authenticated && !ofAccount.includes(group) && !allowed.has(group)) {
       throw refusal('group', group);
     }
   }

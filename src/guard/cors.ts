@@ -1,4 +1,4 @@
-import { ownPagesOnly } from '../http/browser-fields.js';
+import { sameOriginOnly } from '../http/browser-fields.js';
 import type { RequestHead } from '../http/request-head.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import { SmallMap } from '../lib/small-map.js';
@@ -64,7 +64,7 @@ const vary = {
 } as const;
 
 /** Fields for all but allowed pages, and for an allowed page that sends no Origin. */
-const others: readonly string[] = [...ownPagesOnly, ...vary.site];
+const others: readonly string[] = [...sameOriginOnly, ...vary.site];
 const embedding: readonly string[] = [...anyPage, ...vary.referer];
 
 /**

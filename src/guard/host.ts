@@ -1,6 +1,6 @@
 import type { RequestHead } from '../http/request-head.js';
+import { copyOf } from '../lib/copy-of.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
-import { ownCopy } from '../lib/own-copy.js';
 import { SmallMap } from '../lib/small-map.js';
 import type { FilterSwitch } from './filter.js';
 import { type Check, everyMount, type Guard } from './guard.js';
@@ -70,5 +70,5 @@ function spellings(header: string): string[] {
 }
 
 function printable(text: string): string {
-  return ownCopy(text, 200).replace(/[^ -~]/g, '?');
+  return copyOf(text, 200).replace(/[^ -~]/g, '?');
 }

@@ -48,7 +48,7 @@ export function createOriginCheck(isAllowed: (origin: string) => boolean, reject
   return (request: PageRequest, info: RequestInfo): void => {
     const { head } = request;
     if (head.origin !== undefined && isAllowed(head.origin)) return;
-    if (isOwn(request)) return;
+    if (isSameOrigin(request)) return;
     if (isRead(info, head) && !head.asksForUpgrade) return;
     if (isEmbedded(head, info, isAllowed)) return;
     throw rejectedPages.reject(
@@ -67,15 +67,15 @@ function isEmbedded(head: RequestHead, info: RequestInfo, isAllowed: (origin: st
   return origin !== undefined && isAllowed(origin);
 }
 
-function isOwn({ head, raw }: PageRequest): boolean {
+function isSameOrigin({ head, raw }: PageRequest): boolean {
   const { origin, host } = head;
   if (comesFromOtherSite(head)) return false;
   if (origin === undefined) return true;
   if (host === undefined || !isSerializedOrigin(origin)) return false;
-  const own = (raw.socket as TLSSocket).encrypted === true ? 'https' : 'http';
+  const served = (raw.socket as TLSSocket).encrypted === true ? 'https' : 'http';
   const [scheme, authority] = split(origin);
   if (withoutDefaultPort(scheme, authority) !== withoutDefaultPort(scheme, host.toLowerCase())) return false;
-  return scheme === own || (scheme === 'https' && head.fetchSite === 'same-origin');
+  return scheme === served || (scheme === 'https' && head.fetchSite === 'same-origin');
 }
 
 function split(origin: string): [scheme: string, authority: string] {

@@ -1,8 +1,8 @@
 import type { RequestHead } from '../http/request-head.js';
 import { quoted } from '../kubernetes/quoted.js';
 import type { Clock } from '../lib/clock.js';
+import { copyOf } from '../lib/copy-of.js';
 import { Moment } from '../lib/moment.js';
-import { ownCopy } from '../lib/own-copy.js';
 import type { Logger } from '../observability/log/logger.js';
 import { isSerializedOrigin, pageOrigin } from './origin-list.js';
 import { Rejection } from './rejection.js';
@@ -61,7 +61,7 @@ export class RejectedPages {
   #add(text: string, reason: string): void {
     this.#forget();
     // One character more, so that what was cut gets no line.
-    const origin = ownCopy(text, longest + 1);
+    const origin = copyOf(text, longest + 1);
     if (!this.#origins.has(origin)) {
       if (this.#origins.size >= most) return;
       this.#logger.warn(

@@ -5,7 +5,7 @@ export const noSniff = ['X-Content-Type-Options', 'nosniff'] as const;
  * Lets only pages of this origin embed an answer, as an image, a script or the like (Fetch, "Cross-Origin-Resource-Policy header"). Browsers
  * obey it on plain HTTP too, where they send no Fetch Metadata.
  */
-export const ownPagesOnly = ['Cross-Origin-Resource-Policy', 'same-origin'] as const;
+export const sameOriginOnly = ['Cross-Origin-Resource-Policy', 'same-origin'] as const;
 
 /** Fields of the proxy's own answers where no rule applies. */
-export const ownAnswerFields: readonly string[] = [...noSniff, ...ownPagesOnly];
+export const ownAnswerFields: readonly string[] = [...noSniff, ...sameOriginOnly];

@@ -1,4 +1,4 @@
-import { ownCopy } from '../lib/own-copy.js';
+import { copyOf } from '../lib/copy-of.js';
 import { isNamed, type RawHeaders } from './header-fields.js';
 
 /** The most addresses and characters that count. No real request passes more proxies. */
@@ -28,7 +28,7 @@ export function forwardedFor(headers: RawHeaders): ForwardedFor | undefined {
   const start = startOfLast(list);
   return start === 0
     ? { list, isCut: false }
-    : { list: ownCopy(list.slice(start), mostCharacters), isCut: true };
+    : { list: copyOf(list.slice(start), mostCharacters), isCut: true };
 }
 
 /** Where the part of the list begins that counts. An address that is cut does not. */

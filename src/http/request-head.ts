@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { ownCopy } from '../lib/own-copy.js';
+import { copyOf } from '../lib/copy-of.js';
 import { type RawHeaders, withLine } from './header-fields.js';
 
 /** The parts of a message that say what is asked for. */
@@ -154,5 +154,5 @@ const mostRecorded = 128;
 
 /** The same for a value that is only written down. */
 function recorded(before: string | undefined, line: string): string {
-  return before?.length === mostRecorded ? before : ownCopy(withLine(before, line), mostRecorded);
+  return before?.length === mostRecorded ? before : copyOf(withLine(before, line), mostRecorded);
 }

@@ -1,4 +1,4 @@
-import { ownCopy } from './own-copy.js';
+import { copyOf } from './copy-of.js';
 
 const mostKeys = 64;
 const longestKey = 256;
@@ -10,6 +10,6 @@ const longestKey = 256;
 export class SmallMap<V> extends Map<string, V> {
   override set(key: string, value: V): this {
     const isKept = this.size < mostKeys && key.length <= longestKey;
-    return isKept ? super.set(ownCopy(key, longestKey), value) : this;
+    return isKept ? super.set(copyOf(key, longestKey), value) : this;
   }
 }

@@ -1,6 +1,6 @@
 import { noSniff } from '../http/browser-fields.js';
 import type { RequestContext } from '../request/context.js';
-import { type CookieRequest, heldCookie } from './cookies.js';
+import { type CookieRequest, confinedCookie } from './cookies.js';
 
 /** The parts of a request that decide which fields of its answer reach the client. */
 export type FieldRequest = CookieRequest & DocumentRequest & Pick<RequestContext, 'head'>;
@@ -64,7 +64,7 @@ export function clientValue(
   if (removed.has(key)) return loading.has(key) && isLeftToGuards(request, policy) ? value : undefined;
   if (key.startsWith('access-control-')) return undefined;
   if (request.head.mayBeBrowser && !isLeftToGuards(request, policy)) return browserValue(key, value);
-  return key === 'set-cookie' ? heldCookie(value, request) : value;
+  return key === 'set-cookie' ? confinedCookie(value, request) : value;
 }
 
 function browserValue(key: string, value: string): string | undefined {

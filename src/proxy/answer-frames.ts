@@ -1,6 +1,6 @@
 import { fieldValue, type RawHeaders } from '../http/header-fields.js';
 import { type FrameReader, Lines, protobufEvents } from '../lib/frames.js';
-import { type BorrowedBytes, ownBytes } from '../transport/borrowed-bytes.js';
+import { type BorrowedBytes, lastingBytes } from '../transport/borrowed-bytes.js';
 import type { BodySink } from '../transport/round-trip.js';
 import type { EventFormat } from './error-event.js';
 
@@ -44,7 +44,7 @@ export class AnswerFrames {
     const rest = this.#reader.readFrame(chunk.view());
     if (rest === undefined) return false;
     this.#callback = undefined;
-    sink.data(ownBytes(Buffer.from(chunk.view().subarray(0, rest))));
+    sink.data(lastingBytes(Buffer.from(chunk.view().subarray(0, rest))));
     sink.idle();
     callback();
     return true;

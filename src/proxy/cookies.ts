@@ -17,22 +17,22 @@ const control = /[\x00-\x08\x0a-\x1f\x7f]/;
 const acceptedPath = /^\/[ -:<-~]{1,1023}$/;
 
 /**
- * Returns a Set-Cookie field that holds the cookie where it came from, because one origin has the cookies of all Pods and clusters: without
- * Domain, and with the Path of the program that sent it. Returns undefined for a cookie that cannot be held.
+ * Returns a Set-Cookie field that confines the cookie to where it came from, because one origin has the cookies of all Pods and clusters: without
+ * Domain, and with the Path of the program that sent it. Returns undefined for a cookie that cannot be confined.
  */
-export function heldCookie(field: string, request: CookieRequest): string | undefined {
+export function confinedCookie(field: string, request: CookieRequest): string | undefined {
   const [pair, ...attributes] = field.split(';') as [string, ...string[]];
   if (hostCookie.test(pair) || control.test(field)) return undefined;
   const kept = [pair];
-  let ownPath = '';
+  let askedPath = '';
   for (const attribute of attributes) {
     const name = attribute.split('=', 1)[0] as string;
     const key = name.trim().toLowerCase();
     // Browsers use the last one.
-    if (key === 'path') ownPath = attribute.slice(name.length + 1).trim();
+    if (key === 'path') askedPath = attribute.slice(name.length + 1).trim();
     else if (key !== 'domain') kept.push(attribute);
   }
-  const path = heldPath(ownPath, request);
+  const path = confinedPath(askedPath, request);
   return acceptedPath.test(path) ? `${kept.join(';')}; Path=${path}` : undefined;
 }
 
@@ -40,21 +40,21 @@ export function heldCookie(field: string, request: CookieRequest): string | unde
  * The path for a cookie: below the proxy subresource, the program's own path there. Everything else has the path of the aggregated API, or
  * the folder of the request.
  */
-function heldPath(
-  ownPath: string,
+function confinedPath(
+  askedPath: string,
   { path: { prefix, forServer, serverPath, api, proxied } }: CookieRequest,
 ): string {
   const server = prefix + serverPath;
   if (proxied !== undefined) {
     const root = server + proxied;
-    if (!ownPath.startsWith('/')) return root;
-    const isBelow = ownPath.startsWith(root) || ownPath === root.slice(0, -1);
-    return isBelow ? ownPath : root + ownPath.slice(1);
+    if (!askedPath.startsWith('/')) return root;
+    const isBelow = askedPath.startsWith(root) || askedPath === root.slice(0, -1);
+    return isBelow ? askedPath : root + askedPath.slice(1);
   }
   const group = api && /^\/apis\/[^/]+\/[^/]+(?=\/|$)/.exec(api)?.[0];
   if (group) return `${server}${group}/`;
   const path = prefix + forServer.rawPath;
   const folder = path.slice(0, path.lastIndexOf('/') + 1);
-  // The whole host is no place to hold a cookie.
+  // The whole host confines nothing.
   return folder === '/' ? path : folder;
 }

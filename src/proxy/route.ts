@@ -27,9 +27,9 @@ export interface Onward<Sink> {
    * Sends it as it would go without this route: to the next one that takes it, or to the API server. The sink may get an error during this
    * call.
    *
-   * @param own The same as the route has got, but for its body.
+   * @param upstream The same as the route has got, but for its body.
    */
-  sendAfter(route: Route, own: UpstreamRequest, sink: Sink): RoundTrip;
+  sendAfter(route: Route, upstream: UpstreamRequest, sink: Sink): RoundTrip;
   /**
    * Ends a watch that has begun with an ERROR event in its own format, behind the event that is on its way: its client then lists again.
    * A watch in a format that has no such place, and one whose client does not read, is cut.
@@ -42,18 +42,18 @@ export interface Route {
   /**
    * Takes a plain request, or returns undefined and leaves it as it is. The sink gets the response after this call.
    *
-   * @param own The request that an upstream call would send. The request's record observes that call.
+   * @param upstream The request that an upstream call would send. The request's record observes that call.
    */
   take(
     request: OpenRequest,
-    own: UpstreamRequest,
+    upstream: UpstreamRequest,
     sink: ClientSink,
     onward: Onward<ClientSink>,
   ): RoutedTrip | undefined;
   /** The same for a request with an upgrade. The sink gets the answer of a refused one, or a socket that has switched protocols. */
   takeUpgrade?(
     request: OpenRequest,
-    own: UpstreamRequest,
+    upstream: UpstreamRequest,
     sink: ResponseSink,
     onward: Onward<ResponseSink>,
   ): RoutedTrip | undefined;

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import type { Cluster } from '../clusters/cluster.js';
 import type { Endpoint } from '../clusters/endpoint.js';
-import { ownPagesOnly } from '../http/browser-fields.js';
+import { sameOriginOnly } from '../http/browser-fields.js';
 import type { Http2Answer } from '../http/http2-answer.js';
 import { RequestHead, type RequestMessage } from '../http/request-head.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
@@ -62,7 +62,7 @@ export class RequestContext extends Operation {
   /** The response as one of HTTP/2; undefined over HTTP/1.1. */
   readonly http2: Http2Answer | undefined;
   /** Header fields that are added to those of the answer, whoever gives it: name, value, … Guards add more. */
-  answerHeaders: readonly string[] = ownPagesOnly;
+  answerHeaders: readonly string[] = sameOriginOnly;
 
   constructor(raw: IncomingMessage, reply: FastifyReply, destination: Destination) {
     super(raw, destination, reply.request.originalUrl);

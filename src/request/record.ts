@@ -6,7 +6,7 @@ import type { Http2Answer } from '../http/http2-answer.js';
 import type { RequestHead } from '../http/request-head.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import { type FailureObserver, StatusError } from '../kubernetes/status.js';
-import { ownCopy } from '../lib/own-copy.js';
+import { copyOf } from '../lib/copy-of.js';
 import type { createRequestLines, LineFields, Logger } from '../observability/log/logger.js';
 import type { ClusterMetrics } from '../observability/metrics/metrics.js';
 import {
@@ -158,7 +158,7 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   /** The API server has answered, with this status code and Audit-Id. */
   answeredUpstream(code: number, auditId: string | undefined): void {
     // A part of the head would keep the whole head, for as long as the request.
-    this.auditId = this.longRunning && auditId !== undefined ? ownCopy(auditId, 128) : auditId;
+    this.auditId = this.longRunning && auditId !== undefined ? copyOf(auditId, 128) : auditId;
     // An API server with CORS answers OPTIONS with success for every path.
     this.hasSucceeded = isSuccess(code) && this.origin.method !== 'OPTIONS';
   }

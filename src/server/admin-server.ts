@@ -8,7 +8,7 @@ import type { AdminEndpoint } from '../endpoints/admin-endpoint.js';
 import { metrics } from '../endpoints/metrics.js';
 import type { OwnEndpointParts } from '../endpoints/own-endpoint.js';
 import { livez, readyz } from '../endpoints/probes.js';
-import { noSniff, ownPagesOnly } from '../http/browser-fields.js';
+import { noSniff, sameOriginOnly } from '../http/browser-fields.js';
 import { createStatus, StatusError } from '../kubernetes/status.js';
 
 /**
@@ -22,7 +22,7 @@ export async function buildAdminServer(
 ): Promise<FastifyInstance> {
   const app = fastify({ logger: false, schemaController: schemaless, forceCloseConnections: true });
   app.addHook('onRequest', (_request, reply, done) => {
-    reply.header(...noSniff).header(...ownPagesOnly);
+    reply.header(...noSniff).header(...sameOriginOnly);
     done();
   });
   app.setNotFoundHandler((request, reply) => {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import proxyAddress from '@fastify/proxy-addr';
 import { forwardedFor } from '../http/forwarded-for.js';
-import { ownCopy } from '../lib/own-copy.js';
+import { copyOf } from '../lib/copy-of.js';
 
 /** Finds the address of a request's client in what a trusted proxy says; undefined if the peer itself is the client. */
 type ClientAddress = (request: Pick<IncomingMessage, 'rawHeaders' | 'socket'>) => string | undefined;
@@ -19,6 +19,6 @@ export function createClientAddress(trustedProxies: readonly string[]): ClientAd
     if (remoteAddress === undefined || !isTrusted(remoteAddress, 0)) return undefined;
     const headers = { 'x-forwarded-for': forwardedFor(rawHeaders)?.list };
     const found = proxyAddress({ headers, socket } as unknown as IncomingMessage, isTrusted);
-    return found === remoteAddress || isIP(found) === 0 ? undefined : ownCopy(found, found.length);
+    return found === remoteAddress || isIP(found) === 0 ? undefined : copyOf(found, found.length);
   };
 }

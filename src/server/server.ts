@@ -135,10 +135,10 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     const fields = context?.answerHeaders ?? [];
     for (let index = 0; index < fields.length; index += 2) {
       const name = fields[index] as string;
-      const own = reply.getHeader(name);
-      if (own === undefined) reply.header(name, fields[index + 1]);
+      const before = reply.getHeader(name);
+      if (before === undefined) reply.header(name, fields[index + 1]);
       // Caches keep apart what both say.
-      else if (name === 'Vary') reply.header(name, `${own}, ${fields[index + 1]}`);
+      else if (name === 'Vary') reply.header(name, `${before}, ${fields[index + 1]}`);
     }
     done(null, authentication?.strangers.counted(request.raw, reply, payload) ?? payload);
   });

@@ -51,7 +51,7 @@ export function usedTooLate(): Error {
   return new Error('borrowed bytes were used after the call');
 }
 
-class OwnBytes extends LentBytes {
+class LastingBytes extends LentBytes {
   protected override readonly bytes: Buffer;
 
   constructor(bytes: Buffer) {
@@ -65,6 +65,6 @@ class OwnBytes extends LentBytes {
 }
 
 /** Lends bytes that are not in a read buffer. Keeping them costs nothing. */
-export function ownBytes(bytes: Buffer): BorrowedBytes {
-  return new OwnBytes(bytes);
+export function lastingBytes(bytes: Buffer): BorrowedBytes {
+  return new LastingBytes(bytes);
 }

@@ -2,10 +2,10 @@ import { hasField } from '../http/header-fields.js';
 import { namedUser } from '../kubernetes/impersonation.js';
 import { refusedGroup } from '../kubernetes/refused-group.js';
 import type { BorrowedBytes } from './borrowed-bytes.js';
+import { HeldResponse } from './held-response.js';
 import type { BodySink, ResponseSink } from './round-trip.js';
 import { toUpstreamError } from './upstream-error.js';
 import type { UpstreamRequest } from './upstream-request.js';
-import { WithheldResponse } from './withheld-response.js';
 
 /**
  * A field of the answers to requests that have passed authentication and impersonation: the API server's priority and fairness filter comes
@@ -39,7 +39,7 @@ export function mayBeAboutGroup({ headers, impersonation }: Refusal): boolean {
  * Reads a 403 before its sink gets it. The sink gets a RefusedGroupError in its place if it is about a group of the request's user, the
  * error that names the missing right if that is another one than the answer says, and otherwise the answer as it came.
  */
-export class RefusalReader extends WithheldResponse implements ResponseSink {
+export class RefusalReader extends HeldResponse implements ResponseSink {
   readonly #refusal: Refusal;
   readonly #next: ResponseSink;
   #length = 0;

@@ -2,6 +2,7 @@ import { hasField } from '../http/header-fields.js';
 import { type PhaseObserver, timed } from '../lib/phases.js';
 import type { Access, AccessSource } from './access.js';
 import { CallPhases } from './call-phases.js';
+import { HeldResponse } from './held-response.js';
 import { fairnessField, mayBeAboutGroup, RefusalReader } from './refusal-reader.js';
 import type {
   BodySink,
@@ -14,7 +15,6 @@ import type {
 } from './round-trip.js';
 import { hasExpired, needsHttps, refusedCredential, toUpstreamError } from './upstream-error.js';
 import { outgoingRequest, requireAccess, SentRequest, type UpstreamRequest } from './upstream-request.js';
-import { WithheldResponse } from './withheld-response.js';
 
 /** Is told what happens to a call. */
 export interface CallObserver {
@@ -61,7 +61,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   #outgoing: OutgoingRequest | undefined;
   /** The connection of the current attempt; undefined before there is one, and after its response. */
   #lease: Lease | undefined;
-  #withheld: WithheldResponse | undefined;
+  #held: HeldResponse | undefined;
   #mayRepeat = false;
   #mayRenew: boolean;
   #sentAt = 0;
@@ -166,15 +166,15 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
       // Another credential is looked for even if this request cannot be sent again, because the next request needs it.
       const renewal = this.#source.refused(this.#access as Access);
       if (this.#request.body === undefined || this.#request.isRepeatable) {
-        return this.#withhold(new WithheldResponse(statusCode, statusMessage, headers), renewal);
+        return this.#hold(new HeldResponse(statusCode, statusMessage, headers), renewal);
       }
     }
     return this.#deliver(statusCode, statusMessage, headers);
   }
 
-  #withhold(response: WithheldResponse, renewal: Promise<Access | undefined>): WithheldResponse {
+  #hold(response: HeldResponse, renewal: Promise<Access | undefined>): HeldResponse {
     this.state = 'renewing';
-    this.#withheld = response;
+    this.#held = response;
     this.#lease?.pause();
     timed(this.#observer.trace, 'credential', renewal)
       .then(next => this.#onRenewal(next, response))
@@ -182,9 +182,9 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
     return response;
   }
 
-  #onRenewal(next: Access | undefined, response: WithheldResponse): void {
+  #onRenewal(next: Access | undefined, response: HeldResponse): void {
     if (this.state === 'over') return;
-    this.#withheld = undefined;
+    this.#held = undefined;
     if (next === undefined) {
       this.#release(response);
       return;
@@ -194,7 +194,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   }
 
   /** No other credential was found, so the response counts. */
-  #release(response: WithheldResponse): void {
+  #release(response: HeldResponse): void {
     const { statusCode, statusMessage, headers } = response;
     try {
       response.releaseTo(this.#deliver(statusCode, statusMessage, headers));
@@ -243,7 +243,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
 
   end(trailers: string[]): void {
     this.#lease = undefined;
-    if (this.#withheld !== undefined) this.#withheld.ending = trailers;
+    if (this.#held !== undefined) this.#held.ending = trailers;
     else if (this.state !== 'over') {
       this.#end('complete');
       this.#sink.end(trailers);
@@ -253,7 +253,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   error(error: Error): void {
     const isStale = this.#lease?.isStale === true;
     this.#lease = undefined;
-    if (this.#withheld !== undefined) this.#withheld.ending = error;
+    if (this.#held !== undefined) this.#held.ending = error;
     else if (isStale && this.#mayRepeat) {
       this.#mayRepeat = false;
       this.#sendOver('new');
@@ -266,7 +266,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   #end(reason: CallEnd): void {
     this.state = 'over';
     this.#phases?.end(reason === 'aborted' ? reason : undefined);
-    this.#withheld = undefined;
+    this.#held = undefined;
     this.#drop();
     this.#observer.ended?.(reason);
   }

@@ -18,7 +18,7 @@ import { readOnly } from '../../src/guard/read-only.js';
 import { regexpList } from '../../src/guard/regexp-list.js';
 import { Rejection } from '../../src/guard/rejection.js';
 import { requestedUser } from '../../src/guard/requested-user.js';
-import { ownPagesOnly } from '../../src/http/browser-fields.js';
+import { sameOriginOnly } from '../../src/http/browser-fields.js';
 import type { UserInfo } from '../../src/kubernetes/user-info.js';
 import type { Mount } from '../../src/request/mount.js';
 import { parsedValue } from '../support/option-value.js';
@@ -288,7 +288,7 @@ describe('the header fields of an answer', () => {
 
   it('let only own pages embed it, and pages of --cors-allowed-origins', () => {
     assert.equal(cors.create(noApp), undefined);
-    assert.equal(requestOf('GET /api', fromApp).answerHeaders, ownPagesOnly);
+    assert.equal(requestOf('GET /api', fromApp).answerHeaders, sameOriginOnly);
     assert.deepEqual(fieldsOf(cors, app, strangers, requestOf('GET /api', fromApp))?.slice(0, 2), [
       'Access-Control-Allow-Origin',
       'https://app.example',
@@ -310,19 +310,19 @@ describe('the header fields of an answer', () => {
     ] as const) {
       const options = { sandboxProxiedPages, allContexts };
       const request = requestOf(`${pod}/proxy/`);
-      const expected = isSandboxed ? [...ownPagesOnly, ...sandbox] : ownPagesOnly;
+      const expected = isSandboxed ? [...sameOriginOnly, ...sandbox] : sameOriginOnly;
       assert.deepEqual(fieldsOf(proxiedPage, options, parts, request), expected);
       request.answerHeaders = ['a', 'b'];
       const fields = fieldsOf(proxiedPage, options, parts, request);
       assert.deepEqual(fields, isSandboxed ? ['a', 'b', ...sandbox] : ['a', 'b']);
-      assert.equal(fieldsOf(proxiedPage, options, parts, requestOf(`${pod}/log`)), ownPagesOnly);
+      assert.equal(fieldsOf(proxiedPage, options, parts, requestOf(`${pod}/log`)), sameOriginOnly);
     }
   });
 
   it('make a proxied page of every path that some program may take for one', () => {
     const sandboxed = (path: string) =>
       fieldsOf(proxiedPage, { sandboxProxiedPages: true }, strangers, requestOf(`GET ${path}`)) !==
-      ownPagesOnly;
+      sameOriginOnly;
     for (const path of [
       ...['/a/proxy', '/a/PROXY/b', '/a/proxy;x', '/a%5Cproxy%5Cb', '/a/%2570roxy', '/a%252Fproxy'],
     ])

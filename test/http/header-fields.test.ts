@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { noSniff, ownAnswerFields, ownPagesOnly } from '../../src/http/browser-fields.js';
+import { noSniff, ownAnswerFields, sameOriginOnly } from '../../src/http/browser-fields.js';
 import {
   connectionSpecific,
   fieldListSize,
@@ -51,8 +51,8 @@ it('the fields of a protocol are about one connection of HTTP/1.1, or say what b
     ['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade'],
   );
   assert.deepEqual(noSniff, ['X-Content-Type-Options', 'nosniff']);
-  assert.deepEqual(ownPagesOnly, ['Cross-Origin-Resource-Policy', 'same-origin']);
-  assert.deepEqual(ownAnswerFields, [...noSniff, ...ownPagesOnly]);
+  assert.deepEqual(sameOriginOnly, ['Cross-Origin-Resource-Policy', 'same-origin']);
+  assert.deepEqual(ownAnswerFields, [...noSniff, ...sameOriginOnly]);
   assert.equal(isHttp2({ httpVersion: '2.0', 'over HTTP/2': true }), false);
   assert.equal(isHttp2({ [overHttp2]: undefined }), true);
   assert.equal(overHttp2.description, 'over HTTP/2');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { heldCookie } from '../../src/proxy/cookies.js';
+import { confinedCookie } from '../../src/proxy/cookies.js';
 import { RequestPath } from '../../src/request/request-path.js';
 
 interface Place {
@@ -14,7 +14,7 @@ interface Place {
 /** The field for the client; undefined if it is dropped. */
 function held(field: string, { at, prefix = '', serverPath = '' }: Place): string | undefined {
   const path = new RequestPath({ method: 'GET', received: prefix + at, target: at, prefix, serverPath });
-  return heldCookie(field, { path });
+  return confinedCookie(field, { path });
 }
 
 /** The path that the client gets for a cookie with this Path; without Path if it is undefined. */

@@ -3,7 +3,7 @@ import http, { type IncomingMessage } from 'node:http';
 import { after, test } from 'node:test';
 import { fieldValue } from '../../src/http/header-fields.js';
 import type { Route } from '../../src/proxy/route.js';
-import { ownBytes } from '../../src/transport/borrowed-bytes.js';
+import { lastingBytes } from '../../src/transport/borrowed-bytes.js';
 import type { ResponseSink } from '../../src/transport/round-trip.js';
 import { send } from '../support/clients/http-client.js';
 import { connectRaw } from '../support/clients/raw-http.js';
@@ -22,7 +22,7 @@ function routeOf(name: string): Route {
       if (body !== undefined || !forServer.rawPath.includes(name)) return undefined;
       setImmediate(() => {
         if (target.includes('silent')) return;
-        sink.head(200, 'OK', ['Content-Length', String(name.length)]).data(ownBytes(Buffer.from(name)));
+        sink.head(200, 'OK', ['Content-Length', String(name.length)]).data(lastingBytes(Buffer.from(name)));
         sink.end([]);
       });
       return { pause() {}, resume() {}, abort: () => void aborted.push(target) };

@@ -5,7 +5,7 @@ import { utf8Text } from '../../http/utf8.js';
 import type { RequestInfo } from '../../kubernetes/request-info.js';
 import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
-import { ownCopy } from '../../lib/own-copy.js';
+import { copyOf } from '../../lib/copy-of.js';
 
 /** The stage of a request at which an event was made. */
 export type AuditStage = 'RequestReceived' | 'ResponseStarted' | 'ResponseComplete';
@@ -124,7 +124,7 @@ export function sourceIPs(rawHeaders: RawHeaders, remoteAddress: string | undefi
     .map(ipOf)
     .filter(address => address !== undefined);
   const real = ipOf(fieldValue(rawHeaders, 'x-real-ip'));
-  if (real !== undefined && !addresses.includes(real)) addresses.push(ownCopy(real, real.length));
+  if (real !== undefined && !addresses.includes(real)) addresses.push(copyOf(real, real.length));
   if (addresses.at(-1) !== peer) addresses.push(peer);
   return { addresses, areCut: isCut };
 }
@@ -143,7 +143,7 @@ const auditId = /^[\w.:-]{1,128}$/;
 /** The request's own Audit-ID, from a client or another proxy, if it is acceptable. The API server uses the same ID. */
 export function ownAuditId(rawHeaders: RawHeaders): string | undefined {
   const value = fieldValue(rawHeaders, 'audit-id');
-  return value !== undefined && auditId.test(value) ? ownCopy(value, value.length) : undefined;
+  return value !== undefined && auditId.test(value) ? copyOf(value, value.length) : undefined;
 }
 
 /** Bytes. */

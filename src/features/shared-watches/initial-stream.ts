@@ -2,7 +2,7 @@ import { fieldValue, removeFields } from '../../http/header-fields.js';
 import type { Clock } from '../../lib/clock.js';
 import { Moment } from '../../lib/moment.js';
 import type { AccessSource } from '../../transport/access.js';
-import { type BorrowedBytes, ownBytes } from '../../transport/borrowed-bytes.js';
+import { type BorrowedBytes, lastingBytes } from '../../transport/borrowed-bytes.js';
 import type { BodySink, ClientSink, ResponseSink, RoundTrip } from '../../transport/round-trip.js';
 import { type CallObserver, UpstreamCall } from '../../transport/upstream-call.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
@@ -144,7 +144,7 @@ export class InitialStream implements RoundTrip, ResponseSink, BodySink {
   #pass(chunk: BorrowedBytes, from: number, to: number): void {
     if (from === 0 && to === chunk.length) this.#body?.data(chunk);
     // A part of a read buffer cannot be lent.
-    else if (from < to) this.#body?.data(ownBytes(Buffer.from(chunk.view().subarray(from, to))));
+    else if (from < to) this.#body?.data(lastingBytes(Buffer.from(chunk.view().subarray(from, to))));
   }
 
   /** Reads a chunk. Returns where the client can leave. A stream that cannot be read goes on as it is. */

@@ -1,9 +1,9 @@
 import type { Clock } from '../../lib/clock.js';
 import { type AccessSource, ReplacedError } from '../../transport/access.js';
+import { HeldResponse } from '../../transport/held-response.js';
 import type { BodySink, ResponseSink } from '../../transport/round-trip.js';
 import { UpstreamCall } from '../../transport/upstream-call.js';
 import type { SentRequest, UpstreamRequest } from '../../transport/upstream-request.js';
-import { WithheldResponse } from '../../transport/withheld-response.js';
 import type { LocalApi } from './watch-to-share.js';
 
 /** What all attempts need. */
@@ -29,7 +29,7 @@ export class WatchAttempt implements ResponseSink {
   readonly #owner: AttemptOwner;
   readonly #api: LocalApi | undefined;
   readonly #call: UpstreamCall;
-  #withheld: WithheldResponse | undefined;
+  #withheld: HeldResponse | undefined;
   #isPaused = false;
   #isOver = false;
   #cancelSilence: () => void = () => {};
@@ -84,7 +84,7 @@ export class WatchAttempt implements ResponseSink {
     this.#cancelSilence();
     const isLocal = statusCode === 200 && this.#api !== undefined ? this.#api.confirm() : true;
     if (isLocal === true) return this.#owner.head(statusCode, statusMessage, headers);
-    const withheld = new WithheldResponse(statusCode, statusMessage, headers);
+    const withheld = new HeldResponse(statusCode, statusMessage, headers);
     this.#withheld = withheld;
     this.#call.pause();
     isLocal.then(yes => this.#release(withheld, yes));
@@ -92,7 +92,7 @@ export class WatchAttempt implements ResponseSink {
   }
 
   /** Passes the response on if it comes from the API server itself. Otherwise another server may have answered, to this sender alone. */
-  #release(withheld: WithheldResponse, isLocal: boolean): void {
+  #release(withheld: HeldResponse, isLocal: boolean): void {
     if (this.#isOver) return;
     this.#withheld = undefined;
     if (!isLocal) {

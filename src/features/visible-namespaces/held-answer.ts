@@ -1,14 +1,14 @@
 import { removeFields } from '../../http/header-fields.js';
 import type { Onward, Route, RoutedTrip } from '../../proxy/route.js';
 import type { OpenRequest } from '../../request/context.js';
-import { ownBytes } from '../../transport/borrowed-bytes.js';
+import { lastingBytes } from '../../transport/borrowed-bytes.js';
+import { HeldResponse } from '../../transport/held-response.js';
 import type { BodySink, ClientSink, ResponseSink, RoundTrip } from '../../transport/round-trip.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
-import { WithheldResponse } from '../../transport/withheld-response.js';
 import type { FilteredCluster } from './filtered-cluster.js';
 
 /** An answer of the API server, until all of it has come. */
-export class HeldAnswer extends WithheldResponse {
+export class HeldAnswer extends HeldResponse {
   get whole(): Buffer {
     return Buffer.concat(this.chunks);
   }
@@ -21,7 +21,7 @@ export class HeldAnswer extends WithheldResponse {
     try {
       const to = sink.head(this.statusCode, this.statusMessage, headers);
       if (body.length > 0) {
-        to.data(ownBytes(body));
+        to.data(lastingBytes(body));
         to.idle();
       }
       sink.end([]);

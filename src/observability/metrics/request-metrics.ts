@@ -195,11 +195,11 @@ export function createRequestMetrics(
     const seriesOf = (info: RequestInfo) => {
       const verb = verbOf(info);
       const { scope, apiGroup, apiVersion, resource, subresource } = info;
-      const own = `${verb} ${scope} ${apiGroup}/${apiVersion}/${resource}/${subresource}`;
-      const known = made.get(own);
+      const exact = `${verb} ${scope} ${apiGroup}/${apiVersion}/${resource}/${subresource}`;
+      const known = made.get(exact);
       if (known !== undefined) return known;
       const isKnown = !info.isResourceRequest || resources.has(info);
-      const key = isKnown ? own : `${verb} ${scope}`;
+      const key = isKnown ? exact : `${verb} ${scope}`;
       const unknown = isKnown ? undefined : resources;
       const series = made.get(key) ?? createSeries(labelsOf(verb, info, isKnown), cluster, unknown);
       made.set(key, series);

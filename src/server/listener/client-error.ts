@@ -1,6 +1,6 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { noSniff, ownAnswerFields, ownPagesOnly } from '../../http/browser-fields.js';
+import { noSniff, ownAnswerFields, sameOriginOnly } from '../../http/browser-fields.js';
 import { createStatus } from '../../kubernetes/status.js';
 
 /**
@@ -81,7 +81,7 @@ function answer(socket: Socket, code: number, message: string): void {
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
     noSniff.join(': '),
-    ownPagesOnly.join(': '),
+    sameOriginOnly.join(': '),
     'Connection: close',
   ].join('\r\n');
   answered.add(socket);

@@ -63,9 +63,9 @@ export class ResponseParser {
   #isKept = false;
   /** Bytes of the body, or of the current chunk, that have not come yet. */
   #left = 0;
-  /** Bytes of an incomplete element, such as a head: the first `#heldLength` bytes of `#held`. The rest of `#held` is free. */
-  #held = nothing;
-  #heldLength = 0;
+  /** Bytes of an incomplete element, such as a head: the first `#restLength` bytes of `#rest`. The rest of `#rest` is free. */
+  #rest = nothing;
+  #restLength = 0;
   /** Whether the last response is complete and the connection can carry another one. */
   persistent = false;
 
@@ -83,18 +83,18 @@ export class ResponseParser {
 
   /** Parses more bytes. Throws a ResponseError; the connection must not be used after that. */
   push(bytes: Buffer): void {
-    const chunk = this.#heldLength === 0 ? bytes : this.#joinHeld(bytes);
+    const chunk = this.#restLength === 0 ? bytes : this.#joinRest(bytes);
     let at = 0;
     while (at < chunk.length) {
       const next = this.#read(chunk, at);
       if (next === incomplete) {
-        this.#hold(chunk, at);
+        this.#keepRest(chunk, at);
         return;
       }
       at = next;
     }
-    this.#held = nothing;
-    this.#heldLength = 0;
+    this.#rest = nothing;
+    this.#restLength = 0;
   }
 
   /** The server has ended the connection. Returns false if the response is incomplete. */
@@ -247,8 +247,8 @@ export class ResponseParser {
    * without CRLF.
    */
   #find(terminator: Buffer, chunk: Buffer, at: number, limit: number): number {
-    // The held bytes have been searched before, except the last ones, which may be the beginning of the terminator.
-    const from = at === 0 ? Math.max(0, this.#heldLength - terminator.length + 1) : at;
+    // The bytes of the rest have been searched before, except the last ones, which may be the beginning of the terminator.
+    const from = at === 0 ? Math.max(0, this.#restLength - terminator.length + 1) : at;
     const end = chunk.indexOf(terminator, from);
     // The last bytes may be the beginning of the terminator, so they do not count.
     const length = (end === incomplete ? chunk.length - terminator.length + 1 : end) - at;
@@ -259,23 +259,23 @@ export class ResponseParser {
     return end;
   }
 
-  /** Joins the held bytes and the new ones. Sinks may get parts of the result as a body, so these bytes are never overwritten. */
-  #joinHeld(bytes: Buffer): Buffer {
-    const length = this.#heldLength + bytes.length;
-    if (length > this.#held.length) {
+  /** Joins the bytes of the rest and the new ones. Sinks may get parts of the result as a body, so these bytes are never overwritten. */
+  #joinRest(bytes: Buffer): Buffer {
+    const length = this.#restLength + bytes.length;
+    if (length > this.#rest.length) {
       const larger = Buffer.allocUnsafeSlow(length * 2);
-      this.#held.copy(larger, 0, 0, this.#heldLength);
-      this.#held = larger;
+      this.#rest.copy(larger, 0, 0, this.#restLength);
+      this.#rest = larger;
     }
-    bytes.copy(this.#held, this.#heldLength);
-    return this.#held.subarray(0, length);
+    bytes.copy(this.#rest, this.#restLength);
+    return this.#rest.subarray(0, length);
   }
 
-  #hold(chunk: Buffer, at: number): void {
-    this.#heldLength = chunk.length - at;
-    if (at === 0 && chunk.buffer === this.#held.buffer) return;
-    this.#held = Buffer.allocUnsafeSlow(this.#heldLength * 2);
-    chunk.copy(this.#held, 0, at);
+  #keepRest(chunk: Buffer, at: number): void {
+    this.#restLength = chunk.length - at;
+    if (at === 0 && chunk.buffer === this.#rest.buffer) return;
+    this.#rest = Buffer.allocUnsafeSlow(this.#restLength * 2);
+    chunk.copy(this.#rest, 0, at);
   }
 }
 

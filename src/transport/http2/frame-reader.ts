@@ -7,8 +7,8 @@ export type OnFrame = (type: number, flags: number, streamId: number, payload: B
 export class FrameReader {
   readonly #onFrame: OnFrame;
   /** The beginning of a frame that continues in the next read (a copy), and how many of its bytes have come. */
-  #held: Buffer = Buffer.alloc(0);
-  #heldLength = 0;
+  #rest: Buffer = Buffer.alloc(0);
+  #restLength = 0;
 
   constructor(onFrame: OnFrame) {
     this.#onFrame = onFrame;
@@ -16,14 +16,14 @@ export class FrameReader {
 
   /** Reads more bytes. Throws an Http2Error for a frame that is too large, and passes on every error of `onFrame`. */
   push(chunk: Buffer): void {
-    let at = this.#heldLength === 0 ? 0 : this.#complete(chunk);
+    let at = this.#restLength === 0 ? 0 : this.#complete(chunk);
     while (chunk.length - at >= frameHeaderLength) {
       const end = at + frameHeaderLength + payloadLength(chunk, at);
       if (end > chunk.length) break;
       this.#give(chunk, at, end);
       at = end;
     }
-    if (at < chunk.length) this.#hold(chunk, at);
+    if (at < chunk.length) this.#keepRest(chunk, at);
   }
 
   #give(bytes: Buffer, at: number, end: number): void {
@@ -32,39 +32,39 @@ export class FrameReader {
     this.#onFrame(bytes[at + 3] as number, bytes[at + 4] as number, streamId, payload);
   }
 
-  /** Completes the held frame. Returns the index of the next one. */
+  /** Completes the frame of the rest. Returns the index of the next one. */
   #complete(chunk: Buffer): number {
     let at = 0;
-    if (this.#heldLength < frameHeaderLength) {
+    if (this.#restLength < frameHeaderLength) {
       at = this.#fill(chunk, 0, frameHeaderLength);
-      if (this.#heldLength < frameHeaderLength) return at;
+      if (this.#restLength < frameHeaderLength) return at;
     }
-    const length = frameHeaderLength + payloadLength(this.#held, 0);
+    const length = frameHeaderLength + payloadLength(this.#rest, 0);
     at = this.#fill(chunk, at, length);
-    if (this.#heldLength < length) return at;
-    const whole = this.#held;
-    this.#heldLength = 0;
+    if (this.#restLength < length) return at;
+    const whole = this.#rest;
+    this.#restLength = 0;
     this.#give(whole, 0, length);
     return at;
   }
 
   #fill(chunk: Buffer, at: number, length: number): number {
-    if (this.#held.length < length) {
+    if (this.#rest.length < length) {
       const larger = Buffer.allocUnsafe(length);
-      this.#held.copy(larger, 0, 0, this.#heldLength);
-      this.#held = larger;
+      this.#rest.copy(larger, 0, 0, this.#restLength);
+      this.#rest = larger;
     }
-    const copied = chunk.copy(this.#held, this.#heldLength, at, at + length - this.#heldLength);
-    this.#heldLength += copied;
+    const copied = chunk.copy(this.#rest, this.#restLength, at, at + length - this.#restLength);
+    this.#restLength += copied;
     return at + copied;
   }
 
-  #hold(chunk: Buffer, at: number): void {
+  #keepRest(chunk: Buffer, at: number): void {
     const rest = chunk.length - at;
     const length =
       rest < frameHeaderLength ? frameHeaderLength : frameHeaderLength + payloadLength(chunk, at);
-    this.#held = Buffer.allocUnsafe(length);
-    this.#heldLength = chunk.copy(this.#held, 0, at);
+    this.#rest = Buffer.allocUnsafe(length);
+    this.#restLength = chunk.copy(this.#rest, 0, at);
   }
 }
 

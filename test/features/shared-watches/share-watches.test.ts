@@ -5,7 +5,7 @@ import { backoff } from '../../../src/features/shared-watches/lasting-watch.js';
 import { Turns } from '../../../src/features/shared-watches/turns.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
 import { pauseAfter } from '../../../src/lib/backoff.js';
-import { ownBytes } from '../../../src/transport/borrowed-bytes.js';
+import { lastingBytes } from '../../../src/transport/borrowed-bytes.js';
 import { UpstreamError } from '../../../src/transport/upstream-error.js';
 import { endpoint } from '../../support/transport/upstream-requests.js';
 import { Sharing, turn } from './sharing.js';
@@ -66,7 +66,7 @@ describe('the watches of several clients', () => {
     client.onData = () => client.trip?.pause();
     const body = watch().sink.head(200, 'OK', ['Content-Type', 'application/json']);
     await turn();
-    body.data(ownBytes(Buffer.from(server.write().line)));
+    body.data(lastingBytes(Buffer.from(server.write().line)));
     watch().sink.end([]);
     assert.equal(client.text, eventLine(101));
   });

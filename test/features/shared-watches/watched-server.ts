@@ -1,5 +1,5 @@
 import { fieldValue } from '../../../src/http/header-fields.js';
-import { ownBytes } from '../../../src/transport/borrowed-bytes.js';
+import { lastingBytes } from '../../../src/transport/borrowed-bytes.js';
 import type {
   BodySink,
   ConnectionKind,
@@ -102,7 +102,7 @@ export class ServedWatch implements RoundTrip {
   /** Sends text, in parts of this many characters. */
   text(text: string, size = Number.POSITIVE_INFINITY): void {
     for (let at = 0; at < text.length && this.isOpen; at += size) {
-      this.#body?.data(ownBytes(Buffer.from(text.slice(at, at + size))));
+      this.#body?.data(lastingBytes(Buffer.from(text.slice(at, at + size))));
       this.#body?.idle();
     }
   }

@@ -7,7 +7,7 @@ import { parseRequestInfo } from '../../../src/kubernetes/request-info.js';
 import type { StatusError } from '../../../src/kubernetes/status.js';
 import type { RoutedTrip } from '../../../src/proxy/route.js';
 import type { Question } from '../../../src/reviews/reviews.js';
-import { ownBytes } from '../../../src/transport/borrowed-bytes.js';
+import { lastingBytes } from '../../../src/transport/borrowed-bytes.js';
 import type {
   BodySink,
   ClientSink,
@@ -148,7 +148,7 @@ class World {
     }
     const objects = of === rules ? [] : this.objects.get(of);
     const body = sink.head(objects === undefined ? 403 : 200, '', []);
-    const write = (part: object) => body.data(ownBytes(Buffer.from(`${JSON.stringify(part)}\n`)));
+    const write = (part: object) => body.data(lastingBytes(Buffer.from(`${JSON.stringify(part)}\n`)));
     if (query.includes('watch=true')) {
       this.#watches.set(of, write);
       return;
@@ -162,7 +162,7 @@ class World {
   respond({ status, text, headers = ['Audit-Id', 'x'] }: Answer): Named {
     const named = this.named.shift() as Named;
     const body = named.sink.head(status, '', [...headers]);
-    body.data(ownBytes(Buffer.from(text)));
+    body.data(lastingBytes(Buffer.from(text)));
     body.idle();
     if (!named.request.path.includes('watch=1') && !named.calls.includes('abort')) named.sink.end([]);
     return named;
@@ -213,7 +213,7 @@ class World {
         queueMicrotask(() => {
           if (isOver || this.answer === undefined) return;
           const { status, text, headers: more = [] } = this.answer;
-          sink.head(status, '', [...more]).data(ownBytes(Buffer.from(text)));
+          sink.head(status, '', [...more]).data(lastingBytes(Buffer.from(text)));
           sink.end([]);
         });
         const call = (what: string) => () => this.calls.push(`${what} as user`);
@@ -420,7 +420,7 @@ describe('a change of what a user is shown', () => {
     world.namedAnswer = undefined;
     const list = await world.ask('ann', `GET ${path}`);
     const [{ sink, calls } = {} as Named] = world.named;
-    sink.head(200, '', []).data(ownBytes(Buffer.from('half')));
+    sink.head(200, '', []).data(lastingBytes(Buffer.from('half')));
     await world.happens(`${rbac}/rolebindings`, 'DELETED', bindingOf('ann', 'a'));
     assert.deepEqual([list.text, list.failure?.code, calls], ['half', 410, ['abort']]);
   });

@@ -1,4 +1,4 @@
-import { ownBytes } from '../../../src/transport/borrowed-bytes.js';
+import { lastingBytes } from '../../../src/transport/borrowed-bytes.js';
 import type {
   BodySink,
   ConnectionKind,
@@ -63,7 +63,7 @@ export class FakeLease implements Lease {
 
   /** A part of its body, and the end of a read. */
   body(text: string): void {
-    this.#body?.data(ownBytes(Buffer.from(text)));
+    this.#body?.data(lastingBytes(Buffer.from(text)));
     this.#body?.idle();
   }
 

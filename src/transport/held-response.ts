@@ -1,8 +1,8 @@
-import { type BorrowedBytes, ownBytes } from './borrowed-bytes.js';
+import { type BorrowedBytes, lastingBytes } from './borrowed-bytes.js';
 import type { BodySink } from './round-trip.js';
 
 /** A response that waits until it is known whether anyone gets it. Its connection is paused, so that few bytes come meanwhile. */
-export class WithheldResponse implements BodySink {
+export class HeldResponse implements BodySink {
   readonly statusCode: number;
   readonly statusMessage: string;
   readonly headers: string[];
@@ -31,7 +31,7 @@ export class WithheldResponse implements BodySink {
   /** Passes on the part of the body that has come, and from now on all that comes. */
   releaseTo(body: BodySink): void {
     this.body = body;
-    for (const chunk of this.chunks) body.data(ownBytes(chunk));
+    for (const chunk of this.chunks) body.data(lastingBytes(chunk));
     this.chunks = [];
     if (this.ending === undefined) body.idle();
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ownCopy } from '../../src/lib/own-copy.js';
+import { copyOf } from '../../src/lib/copy-of.js';
 import { collectGarbage } from '../support/collect-garbage.js';
 
 const texts = 200;
@@ -26,15 +26,15 @@ function heldBy(partOf: (text: string) => string): number {
 
 describe('a copy of the beginning of a text', () => {
   it('has no more characters than that', () => {
-    assert.equal(ownCopy('abc', 2), 'ab');
-    assert.equal(ownCopy('abc', 3), 'abc');
-    assert.equal(ownCopy('abc', 9), 'abc');
-    assert.equal(ownCopy('', 9), '');
-    assert.equal(ownCopy('\xe4\xff €', 9), '\xe4\xff €');
+    assert.equal(copyOf('abc', 2), 'ab');
+    assert.equal(copyOf('abc', 3), 'abc');
+    assert.equal(copyOf('abc', 9), 'abc');
+    assert.equal(copyOf('', 9), '');
+    assert.equal(copyOf('\xe4\xff €', 9), '\xe4\xff €');
   });
 
   it('keeps nothing of the text in memory, unlike a slice', () => {
-    const [slices, copies] = [heldBy(text => text.slice(0, 128)), heldBy(text => ownCopy(text, 128))];
+    const [slices, copies] = [heldBy(text => text.slice(0, 128)), heldBy(text => copyOf(text, 128))];
     assert.ok(slices > texts * 100_000, `slices hold ${slices} bytes`);
     // Other work of the process holds some, too.
     assert.ok(copies < texts * 10_000, `copies hold ${copies} bytes`);

@@ -4,6 +4,6 @@
  * in memory. A string that is read from bytes points at nothing else. Takes some 0.4 µs. The text must be well-formed Unicode; the bytes of
  * a header field, one character each, are.
  */
-export function ownCopy(text: string, most: number): string {
+export function copyOf(text: string, most: number): string {
   return Buffer.from(text.slice(0, most)).toString();
 }

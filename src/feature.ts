@@ -8,7 +8,6 @@ import type { ApiPaths, OwnEndpoint } from './endpoints/own-endpoint.js';
 import type { Guard } from './guard/guard.js';
 import type { Listener } from './http/listener.js';
 import type { Clock } from './lib/clock.js';
-import type { Component } from './lib/component.js';
 import type { OptionDefinitions } from './lib/option.js';
 import type { Logger } from './observability/log/logger.js';
 import type { AuthenticationMetrics } from './observability/metrics/authentication-metrics.js';
@@ -162,3 +161,10 @@ export interface Feature<Options, Metrics = undefined> {
 export type AnyFeature<Options> =
   | Feature<Options, never>
   | (Omit<Feature<Options, never>, 'metrics'> & { readonly metrics: (registry: Registry) => unknown });
+
+/** A part of the program that has a timer, a watcher or a socket. */
+export interface Component {
+  /** Begins its work in the background. It opens no connections before this call. */
+  start?(): void;
+  close(): void | Promise<void>;
+}

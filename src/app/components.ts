@@ -1,4 +1,4 @@
-import type { Component } from '../lib/component.js';
+import type { Component } from '../feature.js';
 
 /**
  * The components of a program. They start in the order in which they were added, and close in the reverse order, also after a failed start.

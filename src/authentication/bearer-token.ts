@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { utf8Text } from '../http/percent-encoding.js';
 import type { RequestHead } from '../http/request-head.js';
-import { utf8Text } from '../http/utf8.js';
 import { hasBearerProtocolPrefix, parseBearerProtocol } from '../kubernetes/bearer-protocol.js';
 import { AuthenticationError } from './identity.js';
 

@@ -1,7 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { PemSource } from '../kubeconfig/pem-source.js';
-import { describeFileError } from '../lib/file-problem.js';
-import type { ReadFile } from '../lib/read-file.js';
+import { describeFileError, type ReadFile } from '../lib/read-file.js';
 
 /** One block of a PEM document (RFC 7468). `text` includes the BEGIN and END lines. */
 interface PemBlock {

@@ -2,7 +2,7 @@ import type { CredentialSource } from '../credentials/credential-source.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import { impersonationHeaders } from '../kubernetes/impersonation.js';
-import { digest } from '../lib/digest.js';
+import { digest } from '../lib/json.js';
 import type { EndpointIdentity } from '../transport/access.js';
 import type { ProxyConfig } from '../transport/dial/proxy-url.js';
 

@@ -1,7 +1,6 @@
 import { CredentialError } from '../credentials/credential-source.js';
-import { codedError } from '../lib/coded-error.js';
-import { Deferred } from '../lib/deferred.js';
-import { within } from '../lib/within.js';
+import { codedError } from '../lib/connection-failure.js';
+import { Deferred, within } from '../lib/promises.js';
 import type { Access, AccessConditions, AccessSource } from '../transport/access.js';
 import type { BorrowedBytes } from '../transport/borrowed-bytes.js';
 import type { BodySink, OutgoingBody, ResponseSink } from '../transport/round-trip.js';

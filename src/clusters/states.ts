@@ -1,6 +1,6 @@
 import { urlOf } from '../kubeconfig/server-address.js';
 import { type Clock, systemClock } from '../lib/clock.js';
-import { within } from '../lib/within.js';
+import { within } from '../lib/promises.js';
 import type { Cluster } from './cluster.js';
 import { Reachability } from './reachability.js';
 import type { ClusterRegistry } from './registry.js';

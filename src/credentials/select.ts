@@ -1,9 +1,8 @@
 import { loadClientCertificate } from '../certificates/certificate-pair.js';
 import { urlOf } from '../kubeconfig/server-address.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
-import { digest } from '../lib/digest.js';
-import { describeFileError } from '../lib/file-problem.js';
-import type { ReadFile } from '../lib/read-file.js';
+import { digest } from '../lib/json.js';
+import { describeFileError, type ReadFile } from '../lib/read-file.js';
 import { type Credential, isBearerToken } from './credential.js';
 import type { CredentialEvents, CredentialSource } from './credential-source.js';
 import type { ExecCluster } from './exec-credential.js';

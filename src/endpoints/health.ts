@@ -1,5 +1,5 @@
 import { parseQuery } from '../kubernetes/query.js';
-import { within } from '../lib/within.js';
+import { within } from '../lib/promises.js';
 
 /** One condition. If it does not hold, `check` throws or rejects with the reason. `check` has its own timeout. */
 export interface HealthCheck {

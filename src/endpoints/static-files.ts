@@ -3,7 +3,7 @@ import { join, relative, sep } from 'node:path';
 import { send } from '@fastify/send';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { noSniff } from '../http/browser-fields.js';
+import { noSniff } from '../http/header-fields.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { RequestTarget } from '../request/request-path.js';
 

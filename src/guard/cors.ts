@@ -1,7 +1,7 @@
-import { sameOriginOnly } from '../http/browser-fields.js';
+import { sameOriginOnly } from '../http/header-fields.js';
 import type { RequestHead } from '../http/request-head.js';
+import { SmallMap } from '../lib/bounded-maps.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
-import { SmallMap } from '../lib/small-map.js';
 import type { RequestContext } from '../request/context.js';
 import { answered, type Check, everyMount, type Guard } from './guard.js';
 import { originList, pageOrigin } from './origin-list.js';

@@ -1,7 +1,7 @@
 import type { RequestHead } from '../http/request-head.js';
+import { SmallMap } from '../lib/bounded-maps.js';
 import { copyOf } from '../lib/copy-of.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
-import { SmallMap } from '../lib/small-map.js';
 import type { FilterSwitch } from './filter.js';
 import { type Check, everyMount, type Guard } from './guard.js';
 import { type RegexpList, regexpList } from './regexp-list.js';

@@ -1,5 +1,3 @@
-import { utf8Text } from './utf8.js';
-
 const percent = 0x25;
 
 /**
@@ -43,4 +41,15 @@ function digitOf(character: number): number {
   if (character >= 0x30 && character <= 0x39) return character - 0x30;
   const letter = character | 0x20;
   return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
+}
+
+/** The first byte of a character that is cut short. */
+const cutShort = /[\xc0-\xdf](?![\x80-\xbf])|[\xe0-\xef](?![\x80-\xbf]{2})|[\xf0-\xff](?![\x80-\xbf]{3})/g;
+
+/**
+ * Decodes UTF-8 in a string in which each character is one byte. As in Go's strings and JSON, each byte that belongs to no character becomes
+ * one U+FFFD; Node makes one of all the bytes of a character that is cut short, unless it begins with 0xff. Takes linear time.
+ */
+export function utf8Text(bytes: string): string {
+  return Buffer.from(bytes.replace(cutShort, '\xff'), 'latin1').toString();
 }

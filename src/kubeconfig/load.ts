@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
-import { describeFileError } from '../lib/file-problem.js';
-import type { ReadFile } from '../lib/read-file.js';
+import { describeFileError, type ReadFile } from '../lib/read-file.js';
 import { parseKubeconfig } from './parse.js';
 import type { AuthInfo, Cluster, Context, Kubeconfig, Named } from './types.js';
 

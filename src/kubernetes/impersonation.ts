@@ -1,5 +1,4 @@
-import { unescapedText } from '../http/percent-encoding.js';
-import { utf8Text } from '../http/utf8.js';
+import { unescapedText, utf8Text } from '../http/percent-encoding.js';
 import type { UserInfo } from './user-info.js';
 
 /** The user that requests act as, instead of the identity that authenticates: client-go's `rest.ImpersonationConfig`. */

@@ -60,3 +60,8 @@ export function isTlsFailure(code: string): boolean {
 export function firstError(error: Error): Error & { readonly code?: string } {
   return error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error;
 }
+
+/** An error with a code, as the errors of Node's sockets and files have one. */
+export function codedError(code: string, message: string): Error & { readonly code: string } {
+  return Object.assign(new Error(message), { code });
+}

@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto';
+
 /** An object of JSON or YAML: no list, and not null. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -13,4 +15,9 @@ export function parseObject(text: string): JsonObject | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** SHA-256 of a value's JSON, in base64: short however long the value is, and without the secrets that the value may contain. */
+export function digest(value: unknown): string {
+  return hash('sha256', JSON.stringify(value), 'base64');
 }

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { codedError } from './coded-error.js';
+import { codedError } from './connection-failure.js';
 
 /** Milliseconds that the system may take to return the content of a file. */
 const answerTimeout = 10_000;
@@ -111,4 +111,20 @@ function nothingYet(error: NodeJS.ErrnoException): { bytesRead: number; buffer: 
 
 function withCode(code: string): Error {
   return codedError(code, code);
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  EISDIR: 'is a directory',
+  EACCES: 'permission denied',
+  ENOTDIR: 'part of its path is not a folder',
+  ETIMEDOUT: 'reading it takes too long',
+  ENODATA: 'is a pipe that no program writes to',
+  EFBIG: 'is larger than 16 MB',
+};
+
+/** Why a file could not be read, in words for a message, after the file's name. They never contain the file's content. */
+export function describeFileError(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  return reasons[code] ?? `cannot be read (${code})`;
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { describeFileError } from '../lib/file-problem.js';
 import { problemsOf } from '../lib/option.js';
+import { describeFileError } from '../lib/read-file.js';
 import { type CommandLine, parseCommandLine } from './command-line.js';
 import { parseConfigFile } from './config-file.js';
 import { readEnvironment } from './environment.js';

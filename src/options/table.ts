@@ -12,9 +12,8 @@ import { apiServer } from './api-server.js';
 import { contexts } from './contexts.js';
 import { credentials } from './credentials.js';
 import { exposure } from './exposure.js';
-import { general } from './general.js';
+import { general, logging } from './general.js';
 import { listening } from './listening.js';
-import { logging } from './logging.js';
 
 /** The parts of a feature that have options: itself, and its guards. */
 type OwnersIn<F> =

@@ -1,4 +1,4 @@
-import { noSniff } from '../http/browser-fields.js';
+import { noSniff } from '../http/header-fields.js';
 import type { RequestContext } from '../request/context.js';
 import { type CookieRequest, confinedCookie } from './cookies.js';
 

@@ -8,7 +8,7 @@ import { type BodySink, type ClientSink, LaggingError } from '../transport/round
 import { UpstreamError } from '../transport/upstream-error.js';
 import type { DocumentPolicy } from './answer-fields.js';
 import { AnswerFrames } from './answer-frames.js';
-import { cut } from './cut.js';
+import { cut } from './endings.js';
 import { type HeadRequest, removeImpossible, responseHeaders, trailerFields } from './headers.js';
 import type { RoutedTrip } from './route.js';
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { codedError } from '../lib/coded-error.js';
+import { codedError } from '../lib/connection-failure.js';
 import { StallTimer } from '../lib/stall-timer.js';
 import type { RequestContext } from '../request/context.js';
 import type { OutgoingBody } from '../transport/round-trip.js';

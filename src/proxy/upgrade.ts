@@ -22,6 +22,7 @@ import { UpstreamError } from '../transport/upstream-error.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import { type ProxyContext, sendAfter, tripFor, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
+import { endUpgraded } from './endings.js';
 import { farewell, isSpdy, isWebSocket, lastEvent } from './farewell.js';
 import { switchingProtocols } from './headers.js';
 import { longestEnd, type OpenStream, type StreamEnd } from './open-streams.js';
@@ -30,7 +31,6 @@ import { Relay } from './relay/relay.js';
 import { WebSocketFrames } from './relay/websocket-frames.js';
 import type { Onward, Route, RoutedTrip } from './route.js';
 import { streamQuestions } from './stream-questions.js';
-import { endUpgraded } from './upgrade-end.js';
 
 /** The client's socket, and the bytes that followed its request head. Kept from Node's `upgrade` event until the handler needs them. */
 interface UpgradeSocket {

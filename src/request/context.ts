@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import type { Cluster } from '../clusters/cluster.js';
 import type { Endpoint } from '../clusters/endpoint.js';
-import { sameOriginOnly } from '../http/browser-fields.js';
+import { sameOriginOnly } from '../http/header-fields.js';
 import type { Http2Answer } from '../http/http2-answer.js';
 import { RequestHead, type RequestMessage } from '../http/request-head.js';
 import type { UserInfo } from '../kubernetes/user-info.js';

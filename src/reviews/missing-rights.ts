@@ -7,10 +7,10 @@ import {
 } from '../kubernetes/impersonation-rights.js';
 import { RefusedGroupError } from '../kubernetes/refused-group.js';
 import { StatusError } from '../kubernetes/status.js';
+import { SharedCapacity } from '../lib/bounded-maps.js';
 import type { Clock } from '../lib/clock.js';
-import { digest } from '../lib/digest.js';
+import { digest } from '../lib/json.js';
 import { Moment } from '../lib/moment.js';
-import { SharedCapacity } from '../lib/shared-capacity.js';
 import type { AccessConditions } from '../transport/access.js';
 import { type Attributes, impersonateOn, verbOf } from './attributes.js';
 import type { ConstrainedImpersonation } from './constrained-impersonation.js';

@@ -1,11 +1,10 @@
 import { OwnRefusalError } from '../clusters/own-request.js';
 import { impersonatedUser, namedUser, userOfImpersonation } from '../kubernetes/impersonation.js';
+import { SharedCapacity } from '../lib/bounded-maps.js';
 import type { Clock } from '../lib/clock.js';
-import { digest } from '../lib/digest.js';
 import { FairSlots } from '../lib/fair-slots.js';
-import { isObject, parseObject } from '../lib/json.js';
+import { digest, isObject, parseObject } from '../lib/json.js';
 import { Moment } from '../lib/moment.js';
-import { SharedCapacity } from '../lib/shared-capacity.js';
 import type { AccessConditions, UserIdentity } from '../transport/access.js';
 import { type ReviewingCluster, reviewAccess } from './access-review.js';
 import type { Attributes } from './attributes.js';

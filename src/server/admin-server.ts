@@ -8,7 +8,7 @@ import type { AdminEndpoint } from '../endpoints/admin-endpoint.js';
 import { metrics } from '../endpoints/metrics.js';
 import type { OwnEndpointParts } from '../endpoints/own-endpoint.js';
 import { livez, readyz } from '../endpoints/probes.js';
-import { noSniff, sameOriginOnly } from '../http/browser-fields.js';
+import { noSniff, sameOriginOnly } from '../http/header-fields.js';
 import { createStatus, StatusError } from '../kubernetes/status.js';
 
 /**

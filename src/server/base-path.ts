@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, RequestListener } from 'node:http';
-import { ownAnswerFields } from '../http/browser-fields.js';
+import { ownAnswerFields } from '../http/header-fields.js';
 import { createStatus } from '../kubernetes/status.js';
 import { ownPrefix } from './mounts.js';
 

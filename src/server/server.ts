@@ -7,7 +7,7 @@ import type { OwnEndpointParts, ServedOwnEndpoint } from '../endpoints/own-endpo
 import { staticFiles } from '../endpoints/static-files.js';
 import type { GuardChain, GuardOptions } from '../guard/chain.js';
 import { sandboxesProxiedPages } from '../guard/proxied-page.js';
-import { noSniff } from '../http/browser-fields.js';
+import { noSniff } from '../http/header-fields.js';
 import type { Listener } from '../http/listener.js';
 import type { Clock } from '../lib/clock.js';
 import { createRequestLines, type Logger } from '../observability/log/logger.js';
@@ -20,10 +20,10 @@ import { RequestContext } from '../request/context.js';
 import type { Destination } from '../request/mount.js';
 import { type RecordParts, RequestRecord } from '../request/record.js';
 import type { Reviews } from '../reviews/reviews.js';
+import { addressFor, createClientAddress } from './addresses.js';
 import { schemaless } from './admin-server.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
 import { createBasePath } from './base-path.js';
-import { createClientAddress } from './client-address.js';
 import { answerErrors } from './errors.js';
 import {
   isAnswered,
@@ -36,7 +36,6 @@ import { clientPatience, serveHalfClosed } from './listener/half-closed.js';
 import { trackConnections } from './listener/open-connections.js';
 import { inTurn, outlives } from './listener/pipelining.js';
 import { apiRoute, createApiPaths, createMounts, filesMount, ownPrefix } from './mounts.js';
-import { addressFor } from './own-address.js';
 import { createRechecks, openCallers } from './recheck.js';
 
 /** The options that the server and its guards read. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { drain } from '../../src/app/drain.js';
-import { Deferred } from '../../src/lib/deferred.js';
+import { Deferred } from '../../src/lib/promises.js';
 
 it('a shutdown cuts upgrades off after 80 % of its grace period, as all that is still open', async t => {
   t.mock.timers.enable({ apis: ['setTimeout'] });

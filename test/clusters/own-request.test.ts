@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { accessWithin, get, postReview } from '../../src/clusters/own-request.js';
 import { CredentialError } from '../../src/credentials/credential-source.js';
 import { fieldValue } from '../../src/http/header-fields.js';
-import { Deferred } from '../../src/lib/deferred.js';
+import { Deferred } from '../../src/lib/promises.js';
 import { type Access, ReplacedError } from '../../src/transport/access.js';
 import { UpstreamError } from '../../src/transport/upstream-error.js';
 import { jsonOf } from '../support/transport/answering-pool.js';

@@ -18,7 +18,7 @@ import { readOnly } from '../../src/guard/read-only.js';
 import { regexpList } from '../../src/guard/regexp-list.js';
 import { Rejection } from '../../src/guard/rejection.js';
 import { requestedUser } from '../../src/guard/requested-user.js';
-import { sameOriginOnly } from '../../src/http/browser-fields.js';
+import { sameOriginOnly } from '../../src/http/header-fields.js';
 import type { UserInfo } from '../../src/kubernetes/user-info.js';
 import type { Mount } from '../../src/request/mount.js';
 import { parsedValue } from '../support/option-value.js';

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { noSniff, ownAnswerFields, sameOriginOnly } from '../../src/http/browser-fields.js';
 import {
   connectionSpecific,
   fieldListSize,
   fieldValue,
   hasField,
+  noSniff,
+  ownAnswerFields,
   removeFields,
+  sameOriginOnly,
 } from '../../src/http/header-fields.js';
 import { isHttp2, overHttp2 } from '../../src/http/http2-answer.js';
 

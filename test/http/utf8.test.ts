@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { utf8Text } from '../../src/http/utf8.js';
+import { utf8Text } from '../../src/http/percent-encoding.js';
 
 /** The text, by a try of each length of a character at each place. */
 function byCharacters(bytes: Buffer): string {

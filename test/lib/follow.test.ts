@@ -3,8 +3,8 @@ import { mkdir, rename, stat, symlink, unlink, utimes, writeFile } from 'node:fs
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Deferred } from '../../src/lib/deferred.js';
 import { type Followed, follow } from '../../src/lib/follow.js';
+import { Deferred } from '../../src/lib/promises.js';
 import type { ReadFile } from '../../src/lib/read-file.js';
 import { eventually } from '../support/eventually.js';
 import { replacedWhenRead } from '../support/replaced-when-read.js';

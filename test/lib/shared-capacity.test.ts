@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { SharedCapacity } from '../../src/lib/shared-capacity.js';
+import { SharedCapacity } from '../../src/lib/bounded-maps.js';
 import { collectGarbage } from '../support/collect-garbage.js';
 import { eventually } from '../support/eventually.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { SmallMap } from '../../src/lib/small-map.js';
+import { SmallMap } from '../../src/lib/bounded-maps.js';
 
 it('a small map keeps its first 64 keys', () => {
   const map = new SmallMap<number>();

@@ -6,7 +6,7 @@ import { CredentialError } from '../../src/credentials/credential-source.js';
 import { requestedUser } from '../../src/kubernetes/requested-user.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import type { UserInfo } from '../../src/kubernetes/user-info.js';
-import { Deferred } from '../../src/lib/deferred.js';
+import { Deferred } from '../../src/lib/promises.js';
 import { permitUser } from '../../src/reviews/impersonation-reviews.js';
 import { Reviews } from '../../src/reviews/reviews.js';
 import { type Access, ReplacedError } from '../../src/transport/access.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
-import { createClientAddress } from '../../src/server/client-address.js';
+import { createClientAddress } from '../../src/server/addresses.js';
 import { assertLinear } from '../support/growth.js';
 
 const networks = ['10.0.0.0/8', '192.0.2.9', 'fd00::/8'];

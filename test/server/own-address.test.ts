@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
 import { RequestHead } from '../../src/http/request-head.js';
-import { addressFor } from '../../src/server/own-address.js';
+import { addressFor } from '../../src/server/addresses.js';
 
 interface Asked {
   readonly host?: string;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { Deferred } from '../../src/lib/deferred.js';
 import type { Phase } from '../../src/lib/phases.js';
+import { Deferred } from '../../src/lib/promises.js';
 import type { Access } from '../../src/transport/access.js';
 import type { SwitchedResponse } from '../../src/transport/round-trip.js';
 import { UpstreamCall } from '../../src/transport/upstream-call.js';

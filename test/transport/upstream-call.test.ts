@@ -4,7 +4,7 @@ import { beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { RefusedGroupError } from '../../src/kubernetes/refused-group.js';
 import { StatusError } from '../../src/kubernetes/status.js';
-import { Deferred } from '../../src/lib/deferred.js';
+import { Deferred } from '../../src/lib/promises.js';
 import { type Access, ReplacedError } from '../../src/transport/access.js';
 import type { OutgoingBody, SwitchedResponse } from '../../src/transport/round-trip.js';
 import { type CallObserver, UpstreamCall } from '../../src/transport/upstream-call.js';

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { forwardedFor } from '../../http/forwarded-for.js';
 import { fieldValue, type RawHeaders } from '../../http/header-fields.js';
-import { utf8Text } from '../../http/utf8.js';
+import { utf8Text } from '../../http/percent-encoding.js';
 import type { RequestInfo } from '../../kubernetes/request-info.js';
 import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';

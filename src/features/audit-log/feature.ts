@@ -1,6 +1,6 @@
 import type { Feature } from '../../feature.js';
-import { describeFileError } from '../../lib/file-problem.js';
 import { defineOptions, type OptionValues } from '../../lib/option.js';
+import { describeFileError } from '../../lib/read-file.js';
 import { text } from '../../lib/value-type.js';
 import { AuditLog } from './log.js';
 import { type AuditMetrics, createAuditMetrics } from './metrics.js';

@@ -1,7 +1,7 @@
 import { fieldRequirements } from '../../kubernetes/field-selector.js';
 import { labelRequirements } from '../../kubernetes/label-selector.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
-import { digest } from '../../lib/digest.js';
+import { digest } from '../../lib/json.js';
 import type { ResourceAttributes } from '../../reviews/attributes.js';
 import type { Wish } from '../../reviews/authorizer.js';
 import { apiVersion, kind, type SubjectAccessReviewSpec } from './subject-access-review.js';

@@ -3,8 +3,8 @@ import { followConfiguration } from '../../clusters/follow.js';
 import { post, tooLarge } from '../../clusters/own-request.js';
 import { fieldValue } from '../../http/header-fields.js';
 import { FollowedKubeconfig } from '../../kubeconfig/followed-kubeconfig.js';
-import { codedError } from '../../lib/coded-error.js';
-import { within } from '../../lib/within.js';
+import { codedError } from '../../lib/connection-failure.js';
+import { within } from '../../lib/promises.js';
 import { UpstreamError } from '../../transport/upstream-error.js';
 import { unreadableAnswer, type WebhookServer } from './configuration.js';
 

@@ -1,5 +1,5 @@
 import { OwnRefusalError } from '../../clusters/own-request.js';
-import { codedError } from '../../lib/coded-error.js';
+import { codedError } from '../../lib/connection-failure.js';
 import { Lines } from '../../lib/frames.js';
 import type { AccessConditions, AccessSource } from '../../transport/access.js';
 import type { BorrowedBytes } from '../../transport/borrowed-bytes.js';

@@ -2,10 +2,10 @@ import { type BearerToken, networkOf } from '../../authentication/bearer-token.j
 import { AuthenticationError, IdentityError } from '../../authentication/identity.js';
 import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
+import { SharedCapacity } from '../../lib/bounded-maps.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
 import { FairSlots } from '../../lib/fair-slots.js';
 import { Moment } from '../../lib/moment.js';
-import { SharedCapacity } from '../../lib/shared-capacity.js';
 import type { AuthenticationMetrics } from '../../observability/metrics/authentication-metrics.js';
 
 /** The user of a valid token, and when this result expires at the latest, in milliseconds since 1970. */

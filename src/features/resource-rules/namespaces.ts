@@ -3,8 +3,8 @@ import { hasOneReading } from '../../guard/one-reading.js';
 import { type RegexpList, wholeRegexpList } from '../../guard/regexp-list.js';
 import { Rejection } from '../../guard/rejection.js';
 import type { RequestInfo } from '../../kubernetes/request-info.js';
+import { SmallMap } from '../../lib/bounded-maps.js';
 import { defineOptions, type OptionValues } from '../../lib/option.js';
-import { SmallMap } from '../../lib/small-map.js';
 
 const options = defineOptions('Filter', {
   acceptNamespaces: {

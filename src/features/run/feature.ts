@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { openSync } from 'node:fs';
 import type { Feature, PreparedCommand, Problems } from '../../feature.js';
-import { describeFileError } from '../../lib/file-problem.js';
+import { describeFileError } from '../../lib/read-file.js';
 import { name, options, problems, type RunOptions, usage } from './options.js';
 
 function prepare(

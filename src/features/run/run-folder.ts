@@ -14,7 +14,7 @@ import { lstat, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import type { Problems } from '../../feature.js';
-import { describeFileError } from '../../lib/file-problem.js';
+import { describeFileError } from '../../lib/read-file.js';
 
 /** The folder of one run, which only its owner can read. */
 export interface RunFolder {

@@ -1,8 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { Credential } from '../../credentials/credential.js';
 import { readClaims } from '../../kubeconfig/id-token.js';
-import { digest } from '../../lib/digest.js';
-import { isObject } from '../../lib/json.js';
+import { digest, isObject } from '../../lib/json.js';
 import type { Access, UserIdentity } from '../../transport/access.js';
 
 const users = new WeakMap<Access, AccessUser>();

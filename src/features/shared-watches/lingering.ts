@@ -1,5 +1,5 @@
+import type { Component } from '../../feature.js';
 import type { Clock } from '../../lib/clock.js';
-import type { Component } from '../../lib/component.js';
 
 /** Milliseconds that a watch stays open without a client, so that a reloaded page finds it again. */
 const lingerTime = 5_000;

@@ -1,5 +1,5 @@
 import { userOfImpersonation } from '../../kubernetes/impersonation.js';
-import { digest } from '../../lib/digest.js';
+import { digest } from '../../lib/json.js';
 import type { Sender } from './watch-to-share.js';
 
 /** As how many users a watch is sent, one after another, if the API server refuses them. */

@@ -1,6 +1,6 @@
 import { fieldValue, type RawHeaders } from '../../http/header-fields.js';
 import { userOfImpersonation } from '../../kubernetes/impersonation.js';
-import { digest } from '../../lib/digest.js';
+import { digest } from '../../lib/json.js';
 import type { ReviewingCluster } from '../../reviews/access-review.js';
 import type { Attributes } from '../../reviews/attributes.js';
 import type { Question } from '../../reviews/reviews.js';

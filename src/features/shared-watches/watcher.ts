@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/clock.js';
-import { Deferred } from '../../lib/deferred.js';
+import { Deferred } from '../../lib/promises.js';
 import type { BorrowedBytes } from '../../transport/borrowed-bytes.js';
 import { type BodySink, type ClientSink, LaggingError, type RoundTrip } from '../../transport/round-trip.js';
 import { type EventRing, portion } from './event-ring.js';

@@ -1,5 +1,5 @@
 import { fieldValue } from '../../http/header-fields.js';
-import { utf8Text } from '../../http/utf8.js';
+import { utf8Text } from '../../http/percent-encoding.js';
 import { passedBytes } from '../../request/record.js';
 import { kindOf } from './filter.js';
 import type { Followed } from './followed.js';

@@ -7,8 +7,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
-import { ownAnswerFields } from '../../http/browser-fields.js';
-import { fieldListSize, maxFields } from '../../http/header-fields.js';
+import { fieldListSize, maxFields, ownAnswerFields } from '../../http/header-fields.js';
 import { Http2Request } from './http2-request.js';
 import { Http2Response, maxSentHead } from './http2-response.js';
 import type { AbuseReason } from './metrics.js';

@@ -1,10 +1,9 @@
 import { type BearerToken, digestOf, hasSpaceOrControl } from '../../authentication/bearer-token.js';
 import { admitUser, type CallerRules, sizeProblem } from '../../authentication/identity.js';
-import { utf8Text } from '../../http/utf8.js';
+import { utf8Text } from '../../http/percent-encoding.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
-import { describeFileError } from '../../lib/file-problem.js';
 import { type FollowOptions, follow } from '../../lib/follow.js';
-import type { ReadFile } from '../../lib/read-file.js';
+import { describeFileError, type ReadFile } from '../../lib/read-file.js';
 import { CsvError, parseCsv } from './csv.js';
 
 /** The options of a token file. */

@@ -1,10 +1,9 @@
 import type { Cluster, ClusterPart } from '../../clusters/cluster.js';
 import { impersonatedUser, userOfImpersonation } from '../../kubernetes/impersonation.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
-import { Deferred } from '../../lib/deferred.js';
-import { digest } from '../../lib/digest.js';
+import { digest } from '../../lib/json.js';
 import { Moment } from '../../lib/moment.js';
-import { within } from '../../lib/within.js';
+import { Deferred, within } from '../../lib/promises.js';
 import { Grants } from './grants.js';
 import { type FilterParts, Questions } from './questions.js';
 import { isAbout } from './rbac.js';

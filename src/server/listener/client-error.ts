@@ -1,6 +1,6 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { noSniff, ownAnswerFields, sameOriginOnly } from '../../http/browser-fields.js';
+import { noSniff, ownAnswerFields, sameOriginOnly } from '../../http/header-fields.js';
 import { createStatus } from '../../kubernetes/status.js';
 
 /**

@@ -3,7 +3,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import type { Credential } from '../../credentials/credential.js';
 import type { ServerAddress } from '../../kubeconfig/types.js';
-import { codedError } from '../../lib/coded-error.js';
+import { codedError } from '../../lib/connection-failure.js';
 import { UpstreamError } from '../upstream-error.js';
 import { connectByName } from './name-lookup.js';
 import { loadSocks } from './proxy-socks.js';

@@ -1,7 +1,7 @@
 import { createSecureContext } from 'node:tls';
 import { CredentialError } from '../../credentials/credential-source.js';
 import type { IssuerDial } from '../../credentials/oidc-request.js';
-import { codedError } from '../../lib/coded-error.js';
+import { codedError } from '../../lib/connection-failure.js';
 import { UpstreamError } from '../upstream-error.js';
 import { createDial } from './dial.js';
 import { selectProxy } from './proxy-selection.js';

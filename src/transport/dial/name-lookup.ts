@@ -1,7 +1,7 @@
 import dns, { type LookupAddress } from 'node:dns';
 import type net from 'node:net';
 import { type Clock, systemClock } from '../../lib/clock.js';
-import { codedError } from '../../lib/coded-error.js';
+import { codedError } from '../../lib/connection-failure.js';
 import { FairSlots } from '../../lib/fair-slots.js';
 
 /** Milliseconds that a result is used again, an error too. */

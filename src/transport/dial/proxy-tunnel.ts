@@ -1,6 +1,6 @@
 import net from 'node:net';
 import tls from 'node:tls';
-import { codedError } from '../../lib/coded-error.js';
+import { codedError } from '../../lib/connection-failure.js';
 import { connectByName } from './name-lookup.js';
 import { negotiateConnect } from './proxy-connect.js';
 import { proxyUnusable } from './proxy-error.js';

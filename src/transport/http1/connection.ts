@@ -1,9 +1,8 @@
 import type { Socket } from 'node:net';
-import { codedError } from '../../lib/coded-error.js';
+import { codedError } from '../../lib/connection-failure.js';
 import type { Dial } from '../dial/dial.js';
 import { ReadBuffer } from '../read-buffer.js';
 import type { BodySink, Lease, OutgoingBody, OutgoingRequest, ResponseSink } from '../round-trip.js';
-import { brokenOff, wasReset } from './reset.js';
 import { type ResponseEvents, ResponseParser } from './response-parser.js';
 
 /** The pool that a connection belongs to. */
@@ -219,4 +218,18 @@ function formatHead({ method, path, headers }: OutgoingRequest): string {
   for (let index = 0; index < headers.length; index += 2)
     head += `${headers[index]}: ${headers[index + 1]}\r\n`;
   return `${head}\r\n`;
+}
+
+/**
+ * Whether a connection that has just ended was reset. libuv reports a reset right after bytes as a normal end (`uv__stream_io`: POLLHUP
+ * after a partial read). Then an incomplete response without a length would seem complete. After a reset the kernel no longer knows the
+ * peer's address. Node caches that address when it is first read, so nothing may read it before.
+ */
+function wasReset(socket: Socket): boolean {
+  return socket.localAddress !== undefined && socket.remoteAddress === undefined;
+}
+
+/** The error for a response whose connection ended before it was complete. */
+function brokenOff(): Error {
+  return codedError('ECONNRESET', 'closed before the answer was complete');
 }

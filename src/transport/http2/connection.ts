@@ -1,10 +1,9 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { fieldListSize } from '../../http/header-fields.js';
-import { codedError } from '../../lib/coded-error.js';
-import { Deferred } from '../../lib/deferred.js';
+import { codedError } from '../../lib/connection-failure.js';
+import { Deferred } from '../../lib/promises.js';
 import type { Dial } from '../dial/dial.js';
-import { brokenOff } from '../http1/reset.js';
 import { ReadBuffer } from '../read-buffer.js';
 import type { OutgoingRequest } from '../round-trip.js';
 import {
@@ -175,7 +174,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
 
   #onSocketError = (error: Error): void => this.#fail(error);
 
-  #onSocketClose = (): void => this.#fail(brokenOff());
+  #onSocketClose = (): void => this.#fail(codedError('ECONNRESET', 'closed before the answer was complete'));
 
   #onRead = (length: number, buffer: Uint8Array): boolean => {
     this.buffer.wasRead(length);

@@ -1,4 +1,4 @@
-import { codedError } from '../../lib/coded-error.js';
+import { codedError } from '../../lib/connection-failure.js';
 import type { ReadBuffer } from '../read-buffer.js';
 import type { BodySink, Lease, OutgoingRequest, ResponseSink } from '../round-trip.js';
 import { errorCode, firstStreamId, Http2Error, malformed, streamWindow } from './frames.js';

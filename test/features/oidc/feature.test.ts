@@ -5,7 +5,7 @@ import { it, type TestContext } from 'node:test';
 import { Registry } from 'prom-client';
 import { digestOf } from '../../../src/authentication/bearer-token.js';
 import { openIdConnect } from '../../../src/features/oidc/feature.js';
-import { Deferred } from '../../../src/lib/deferred.js';
+import { Deferred } from '../../../src/lib/promises.js';
 import { parseOptions } from '../../../src/options/parse.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { eventuallyPasses, until } from '../../support/eventually.js';

@@ -8,7 +8,7 @@ import { AuthenticationError } from '../../../src/authentication/identity.js';
 import { TokenCache, userOf } from '../../../src/features/common/token-cache.js';
 import { OidcKeys } from '../../../src/features/oidc/keys.js';
 import { createIdTokenVerifier, createWaitsForIssuer } from '../../../src/features/oidc/verifier.js';
-import { Deferred } from '../../../src/lib/deferred.js';
+import { Deferred } from '../../../src/lib/promises.js';
 import { createIssuerDial } from '../../../src/transport/dial/issuer-dial.js';
 import {
   type CertificateAuthority,

@@ -3,7 +3,7 @@ import { beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Cluster } from '../../../src/clusters/cluster.js';
 import { Questions } from '../../../src/features/visible-namespaces/questions.js';
-import { Deferred } from '../../../src/lib/deferred.js';
+import { Deferred } from '../../../src/lib/promises.js';
 import type { Question } from '../../../src/reviews/reviews.js';
 import { ReplacedError } from '../../../src/transport/access.js';
 import { ManualClock } from '../../support/manual-clock.js';

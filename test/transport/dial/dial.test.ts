@@ -5,7 +5,7 @@ import net, { type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
-import { Deferred } from '../../../src/lib/deferred.js';
+import { Deferred } from '../../../src/lib/promises.js';
 import { ConnectionPool } from '../../../src/transport/connection-pool.js';
 import {
   createDial,

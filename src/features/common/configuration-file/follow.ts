@@ -1,6 +1,5 @@
-import { describeFileError } from '../../../lib/file-problem.js';
 import { follow } from '../../../lib/follow.js';
-import type { ReadFile } from '../../../lib/read-file.js';
+import { describeFileError, type ReadFile } from '../../../lib/read-file.js';
 import { type FileFormat, parseConfigurationFile } from './parse.js';
 import type { Problem, Report } from './problem.js';
 

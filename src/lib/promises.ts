@@ -1,3 +1,17 @@
+/** A promise that is settled from outside (`Promise.withResolvers` in newer versions of Node). Only the first call settles it. */
+export class Deferred<T = void> {
+  readonly promise: Promise<T>;
+  resolve!: (value: T) => void;
+  reject!: (error: Error) => void;
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+}
+
 /**
  * Resolves as the promise does, or to what `onLate` returns if the promise takes longer than this number of milliseconds. Rejects if the
  * promise does in time, or if `onLate` throws. A late promise goes on; if it rejects then, nobody hears of it.

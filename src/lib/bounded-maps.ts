@@ -1,3 +1,5 @@
+import { copyOf } from './copy-of.js';
+
 /**
  * Limits how many entries several maps have together. Above the limit, the largest map loses its oldest entry, so that nobody can empty one
  * map by filling another. A map is forgotten when nothing else refers to it.
@@ -34,5 +36,19 @@ export class SharedCapacity {
     if (entries <= this.#most) return;
     const [oldest = ''] = largest.keys();
     largest.delete(oldest);
+  }
+}
+
+const mostKeys = 64;
+const longestKey = 256;
+
+/**
+ * A map that keeps the first 64 keys alone, and none of more than 256 characters: for what nearly all requests have in common, and only
+ * some client varies.
+ */
+export class SmallMap<V> extends Map<string, V> {
+  override set(key: string, value: V): this {
+    const isKept = this.size < mostKeys && key.length <= longestKey;
+    return isKept ? super.set(copyOf(key, longestKey), value) : this;
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { getActiveResourcesInfo } from 'node:process';
 import { describe, it } from 'node:test';
-import { within } from '../../src/lib/within.js';
+import { within } from '../../src/lib/promises.js';
 
 const never = new Promise<string>(() => {});
 const unexpected = () => assert.fail('it was in time');

@@ -118,7 +118,7 @@ export class ResponseParser {
       case 'trailers':
         return this.#readTrailers(chunk, at);
       case 'open':
-        this.#events?.onBody(chunk.subarray(at));
+        this.#events?.onBody(at === 0 ? chunk : chunk.subarray(at));
         return chunk.length;
       case 'idle':
         this.persistent = false;

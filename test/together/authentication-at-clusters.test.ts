@@ -52,38 +52,7 @@ async function ask(
 
 const passed = (leg: Leg) => (leg === 'plain' ? 200 : 101);
 
-/** The parts of an answer that do not differ from one request to the next. */
-function told({ code, headers, body }: Answer): unknown {
-  const kept = [...headers].filter(([name]) => !/^(date|audit-id|x-request-id|request-id)$/.test(name));
-  return { code, headers: kept, body };
-}
-
-const names = ['one', 'two', 'a', arn, 'rancher', 'down', 'broken', 'nope', 'ONE', '%61', ''];
-
 describe('a stranger', () => {
-  test('gets the same 401 for every /clusters/… whether the name exists or not, and causes nothing there', async () => {
-    const dialled = clusters.dialledTwo();
-    for (const [stack, token] of [
-      [byReview, undefined],
-      [byFile, undefined],
-      [byFile, 'bad'],
-    ] as const) {
-      for (const leg of legs) {
-        const { answer: first } = await ask(stack, mountOf('nope'), token, leg);
-        assertStatus(first, 401, 'nope');
-        for (const name of names) {
-          const mount = `/clusters/${name.startsWith('%') ? name : encodeURIComponent(name)}`;
-          const { answer, as } = await ask(stack, mount, token, leg);
-          assert.deepEqual([told(answer), as], [told(first), []], name);
-        }
-        if (token !== undefined) continue;
-        for (const target of ['/clusters', '/clusters/', '/clusters/one', '/clusters/nope/'])
-          assert.deepEqual(told(await send(stack.port, { leg, target })), told(first), target);
-      }
-    }
-    assert.deepEqual([clusters.plugin.runs(), clusters.dialledTwo()], [0, dialled]);
-  });
-
   test('gets a 401 from /-/clusters, and no answer contains the name of a context', async () => {
     for (const stack of [byReview, byFile]) {
       for (const path of [

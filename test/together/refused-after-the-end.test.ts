@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { createServingFiles } from '../support/certificates/serving-files.js';
-import { connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
-import { openWatch, WatchClient } from '../support/clients/watch-client.js';
+import { connectHttp2 } from '../support/clients/http2-client.js';
+import { openWatch, openWatchStream, type WatchClient } from '../support/clients/watch-client.js';
 import type { Policy } from '../support/fake-api-server/authorization.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { startInProcess } from '../support/proxy/in-process.js';
@@ -52,14 +52,10 @@ for (const [sharing, { server, proxy, clock, session }] of Object.entries(gatewa
       const open = async (user: string): Promise<WatchClient> => {
         const headers = { authorization: `Bearer ${user}-token` };
         const target = namespace.target({ from });
-        let client: WatchClient;
-        if (version === 'HTTP/1.1')
-          client = await openWatch(`${proxy.url.replace('http:', 'https:')}${target}`, { headers, ca });
-        else {
-          const answer = openStream(session, target, headers);
-          const head = await headOf(answer);
-          client = new WatchClient(answer, Number(head[':status']), head);
-        }
+        const client =
+          version === 'HTTP/1.1'
+            ? await openWatch(`${proxy.url.replace('http:', 'https:')}${target}`, { headers, ca })
+            : await openWatchStream(session, target, headers);
         clients.push(client);
         return client;
       };

@@ -3,8 +3,6 @@ import { describe, type TestContext, test } from 'node:test';
 import { systemClock } from '../../src/lib/clock.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
-import { connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
-import { WatchClient } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { startGateway } from '../support/proxy/stack.js';
@@ -84,54 +82,28 @@ const cases: Readonly<Record<string, Case>> = {
   },
 };
 
-/** Cases of what comes with each request, and with a connection. */
-const ofHttp2 = ['token is no longer in the token file', 'authority is no longer in --client-ca-file'];
+describe('a client of a shared watch that is lost', { concurrency: 3 }, () => {
+  for (const [what, { question, takeOut, log, other = {}, flags = [] }] of Object.entries(cases)) {
+    test(`ends alone, and gets nothing more, if its ${what}`, async t => {
+      const started = await start(t, { env: { DISABLE_HTTP2: '1' }, flags });
+      const { stack, server, ca, proxy } = started;
+      const namespace = new WatchedNamespace(stack);
+      const from = server.version;
+      const one = await namespace.watch({ from, ...(await question(started)) });
+      assert.equal(one.status, 200);
+      const stays = await namespace.watch({ from, ...byToken(ca, 'other', other) });
+      namespace.write('first');
+      for (const watch of [one, stays]) await watch.untilNamed('first');
+      assert.equal(namespace.upstream().length, 1);
 
-/** Opens the watch of a client over HTTP/1.1 or HTTP/2. */
-const openers = {
-  'HTTP/1.1': (_t: TestContext, _started: Started, namespace: WatchedNamespace, asked: NamespaceWatch) =>
-    namespace.watch(asked),
-  async 'HTTP/2'(
-    t: TestContext,
-    { proxy }: Started,
-    namespace: WatchedNamespace,
-    asked: NamespaceWatch,
-  ): Promise<WatchClient> {
-    const { ca, ...pair } = asked.tls ?? {};
-    const session = await connectHttp2(proxy.port, String(ca), pair as { cert?: string; key?: string });
-    t.after(() => session.destroy());
-    const stream = openStream(session, namespace.target(asked), asked.headers);
-    const headers = await headOf(stream);
-    return new WatchClient(stream, headers[':status'] ?? 0, headers);
-  },
-};
-
-for (const [version, open] of Object.entries(openers)) {
-  describe(`a client over ${version} of a shared watch that is lost`, { concurrency: 3 }, () => {
-    for (const [what, { question, takeOut, log, other = {}, flags = [] }] of Object.entries(cases)) {
-      if (version === 'HTTP/2' && !ofHttp2.includes(what)) continue;
-      test(`ends alone, and gets nothing more, if its ${what}`, async t => {
-        const env: Record<string, string> = version === 'HTTP/2' ? {} : { DISABLE_HTTP2: '1' };
-        const started = await start(t, { env, flags });
-        const { stack, server, ca, proxy } = started;
-        const namespace = new WatchedNamespace(stack);
-        const from = server.version;
-        const one = await open(t, started, namespace, { from, ...(await question(started)) });
-        assert.equal(one.status, 200);
-        const stays = await namespace.watch({ from, ...byToken(ca, 'other', other) });
-        namespace.write('first');
-        for (const watch of [one, stays]) await watch.untilNamed('first');
-        assert.equal(namespace.upstream().length, 1);
-
-        await takeOut(started);
-        if (log !== undefined) await eventually('the change', () => log.test(proxy.stderr()));
-        server.cut();
-        namespace.write('later');
-        await stays.untilNamed('later');
-        assert.equal(await one.ended, 'end');
-        assert.equal(one.frames.length, 1);
-        assert.equal(namespace.upstream().length, 2);
-      });
-    }
-  });
-}
+      await takeOut(started);
+      if (log !== undefined) await eventually('the change', () => log.test(proxy.stderr()));
+      server.cut();
+      namespace.write('later');
+      await stays.untilNamed('later');
+      assert.equal(await one.ended, 'end');
+      assert.equal(one.frames.length, 1);
+      assert.equal(namespace.upstream().length, 2);
+    });
+  }
+});

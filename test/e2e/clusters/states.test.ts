@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import net, { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { open, send as sendPlain } from '../../support/clients/http-client.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
-import { isInstalled } from '../../support/installed.js';
 import { listen } from '../../support/ports.js';
 import { callersFlag } from '../../support/proxy/callers.js';
 import { clusterStates, untilState } from '../../support/proxy/cluster-states.js';
@@ -194,13 +192,4 @@ test('metrics and the log have the names of contexts, at / that of the current o
   for (const { cluster = '', context } of proxy.log()) {
     if (context === undefined) assert.ok(known.has(escaped(String(cluster))), String(cluster));
   }
-});
-
-test('metrics with the names of contexts have no problems, says promtool', {
-  skip: !isInstalled('promtool') && 'promtool is not installed',
-}, async () => {
-  const { text: input } = await sendPlain(port, '/-/metrics');
-  const checked = spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' });
-  assert.equal(`${checked.stdout}${checked.stderr}`, '');
-  assert.equal(checked.status, 0);
 });

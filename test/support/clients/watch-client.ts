@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
+import type { ClientHttp2Session } from 'node:http2';
 import type { Readable } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 import { eventually, eventuallyPasses } from '../eventually.js';
 import { type ApiServer, open, tlsTo } from './http-client.js';
+import { headOf, openStream } from './http2-client.js';
 
 /** The members of a JSON event that tests use. */
 export interface JsonEvent {
@@ -155,6 +157,17 @@ export async function openWatch(url: string, question: WatchQuestion = {}): Prom
   const security = protocol === 'https:' && { tls };
   const response = await open(Number(port), pathname + search, { headers, ...security });
   return new WatchClient(response, response.statusCode ?? 0, response.headers);
+}
+
+/** Opens a watch on an HTTP/2 connection. Resolves after its head, with any status. */
+export async function openWatchStream(
+  session: ClientHttp2Session,
+  target: string,
+  headers: OutgoingHttpHeaders = {},
+): Promise<WatchClient> {
+  const stream = openStream(session, target, headers);
+  const head = await headOf(stream);
+  return new WatchClient(stream, head[':status'] ?? 0, head);
 }
 
 /** Opens a watch at an API server itself, as its admin. */

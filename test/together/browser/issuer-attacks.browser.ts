@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, describe, it } from 'node:test';
-import { assertAccessible } from '../../support/browser/axe.js';
 import { alertOf, startBrowser } from '../../support/browser/page.js';
 import { until } from '../../support/eventually.js';
 import { button, logIn, pods, signIn, startAtAnIssuer } from './at-an-issuer.js';
@@ -28,64 +27,6 @@ async function refused(problem: RegExp | string): Promise<void> {
   await alertOf(page, problem).waitFor();
   await button(page).waitFor();
 }
-
-/** The requests to the token endpoint since the user began to sign in. */
-function tokenRequests(): number {
-  return requested.filter(url => url === `${issuer.url}/token`).length;
-}
-
-afterEach(() => {
-  issuer.alterAnswer = address => address;
-});
-
-describe('an answer of the issuer', () => {
-  it('that nobody asked for is not used, and leaves the address bar', async () => {
-    requested.length = 0;
-    for (const query of ['code=S3CRET&state=x', 'code=S3CRET', 'error=login_required&state=x', 'state=x']) {
-      await page.goto('about:blank');
-      await page.goto(`${ui}?${query}#${pods}`);
-      await refused('This window has not asked');
-      assert.equal(page.url(), `${ui}#${pods}`);
-    }
-    assert.deepEqual(
-      requested.filter(url => url.startsWith(issuer.url)),
-      [],
-    );
-  });
-
-  it('that is an error is shown, and the user can try again', async t => {
-    const other = await open(t);
-    await other.go(pods);
-    await button(other.page).click();
-    await other.page.getByRole('link', { name: /Cancel/ }).click();
-    await alertOf(other.page, 'answers access_denied').waitFor();
-    await assertAccessible(other.page);
-    await signIn(other.page);
-    await other.page.getByText('2 objects').waitFor();
-  });
-
-  it('at another path is not used', async () => {
-    for (const path of ['/-/ui/x', '/-/ui/index.html', '/-/', '/', '/-/sign-in', '/callback']) {
-      issuer.alterAnswer = ({ search }) => new URL(path + search, ui);
-      await begin();
-      await page.waitForURL(url => url.pathname === path && url.searchParams.has('code'));
-      assert.equal(tokenRequests(), 0, path);
-    }
-    issuer.alterAnswer = ({ search }) => new URL(`/-/ui/from-${new URL(issuer.url).host}${search}`, ui);
-    await begin();
-    await refused('another address');
-    assert.equal(tokenRequests(), 0);
-    assert.equal(page.url(), `${ui}#${pods}`);
-  });
-
-  it('in the fragment is not used', async () => {
-    issuer.alterAnswer = ({ search }) => new URL(`${ui}#${search.slice(1)}`);
-    await begin();
-    await page.waitForURL(url => url.hash.includes('code='));
-    await button(page).waitFor();
-    assert.equal(tokenRequests(), 0);
-  });
-});
 
 describe('a hostile discovery document', () => {
   const url = `${issuer.url}/.well-known/openid-configuration`;

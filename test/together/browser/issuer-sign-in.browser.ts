@@ -98,20 +98,6 @@ describe('a user who signed in at an issuer', () => {
     await page.getByText('Paths that are not resources').waitFor();
   });
 
-  it('has a live list that goes on past the end of several tokens', async t => {
-    const { page, problems } = await short.open(t, pods);
-    await signIn(page);
-    await page.getByText('2 objects').waitFor();
-    const { refresh_token: before, authorization_code: codes } = short.issuer.granted;
-    await until(() => short.issuer.granted.refresh_token >= before + 2);
-    const late = { apiVersion: 'v1', kind: 'Pod', metadata: { namespace: 'default', name: 'late' } };
-    short.server.write({ ...late, spec: {} });
-    await page.getByRole('link', { name: 'late' }).waitFor();
-    short.server.remove(late);
-    assert.equal(short.issuer.granted.authorization_code, codes);
-    assert.deepEqual(problems, []);
-  });
-
   it('is signed in in each window by itself, until one signs out at the issuer', async t => {
     const { page } = await short.open(t, pods);
     await signIn(page);

@@ -3,10 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { after, describe, test } from 'node:test';
 import WebSocket from 'ws';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
-import { connectHttp2, headOf, openStream } from '../../../support/clients/http2-client.js';
+import { connectHttp2 } from '../../../support/clients/http2-client.js';
 import { kubectl, kubectlTest, startKubectl } from '../../../support/clients/kubectl.js';
-import { connectRaw } from '../../../support/clients/raw-http.js';
-import { WatchClient } from '../../../support/clients/watch-client.js';
+import { openWatchStream } from '../../../support/clients/watch-client.js';
 import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { eventually } from '../../../support/eventually.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
@@ -82,37 +81,7 @@ test('a cookie keeps no watch from being shared where callers are authenticated,
   for (const watch of [...watches, other]) watch.close();
 });
 
-test('without authentication, a watch with a cookie is sent as it is', async () => {
-  const namespace = new WatchedNamespace(plain);
-  const from = server.embedded.version;
-  const shared = await namespace.watch({ from });
-  const own = await namespace.watchMany(2, { from, headers: { Cookie: 'a=b' } });
-  await namespace.untilUpstream(3);
-  for (const watch of [shared, ...own]) watch.close();
-});
-
 describe('a watch is passed on unshared', { concurrency: 2 }, () => {
-  test('with a header that may change the answer', async () => {
-    const namespace = new WatchedNamespace(plain);
-    const from = server.embedded.version;
-    const shared = await namespace.watch({ from });
-    for (const [index, headers] of [
-      { Authorization: 'Bearer of-the-client' },
-      { 'Impersonate-User': jane },
-      { Impersonate_User: jane },
-      { 'X-Remote-User': jane },
-    ].entries()) {
-      const before = namespace.upstream().length;
-      const own = await namespace.watchMany(2, { from, headers });
-      // With some headers the program rejects the request, which then joins no watch either.
-      const served = own.filter(({ status }) => status === 200);
-      assert.equal(namespace.upstream().length - before, served.length === 0 ? 0 : 2, `${index}`);
-      namespace.write(`seen-${index}x`);
-      for (const watch of [shared, ...served]) await watch.untilNamed(`seen-${index}x`);
-      for (const watch of own) watch.close();
-    }
-  });
-
   test('over WebSocket', async () => {
     const namespace = new WatchedNamespace(plain);
     const watch = await namespace.watch();
@@ -130,18 +99,6 @@ describe('a watch is passed on unshared', { concurrency: 2 }, () => {
   });
 });
 
-test('each page gets the CORS fields of its own origin', async () => {
-  const namespace = new WatchedNamespace(plain);
-  const from = server.embedded.version;
-  const ask = (Origin: string) => namespace.watch({ from, headers: { Origin } });
-  const [one, other] = [await ask('https://one.example'), await ask('https://other.example')];
-  assert.equal(one.headers['access-control-allow-origin'], 'https://one.example');
-  assert.equal(other.headers['access-control-allow-origin'], 'https://other.example');
-  const stranger = await ask('https://stranger.invalid');
-  assert.equal(stranger.headers['access-control-allow-origin'], undefined);
-  assert.equal(namespace.upstream().length, 1);
-});
-
 test('clients over HTTP/2 and HTTP/1.1 share a watch, even on one connection, and leave one by one', async t => {
   const { port } = secure;
   const ca = files.authority.certificate;
@@ -153,13 +110,7 @@ test('clients over HTTP/2 and HTTP/1.1 share a watch, even on one connection, an
   t.after(() => session.destroy());
   const from = server.embedded.version;
   const target = namespace.target({ from });
-  const overHttp2 = await Promise.all(
-    [1, 2, 3].map(async () => {
-      const stream = openStream(session, target);
-      const head = await headOf(stream);
-      return new WatchClient(stream, head[':status'] ?? 0, head);
-    }),
-  );
+  const overHttp2 = await Promise.all([1, 2, 3].map(() => openWatchStream(session, target)));
   const overHttp1 = await namespace.watch({ from, tls: { ca } });
   const watches = [...overHttp2, overHttp1];
   namespace.writeAll('a', 'b');
@@ -172,38 +123,11 @@ test('clients over HTTP/2 and HTTP/1.1 share a watch, even on one connection, an
   overHttp2[0]?.close();
   namespace.write('c');
   for (const watch of watches.slice(1)) await watch.until(3);
-  const brief = openStream(session, `${target}&timeoutSeconds=1`);
-  const head = await headOf(brief);
-  assert.equal(await new WatchClient(brief, 200, head).ended, 'end');
+  const brief = await openWatchStream(session, `${target}&timeoutSeconds=1`);
+  assert.equal(await brief.ended, 'end');
   session.destroy();
   namespace.write('d');
   await overHttp1.until(4);
-});
-
-test('a client of HTTP/1.0 gets the events without chunks, and a connection of HTTP/1.1 serves requests after its watch', async t => {
-  const namespace = new WatchedNamespace(plain);
-  const from = server.embedded.version;
-  const watch = await namespace.watch({ from });
-  const ask = async (target: string, version: string) => {
-    const connection = await connectRaw(plain.port);
-    t.after(() => connection.destroy());
-    connection.write(`GET ${target} HTTP/${version}\r\nHost: localhost\r\n\r\n`);
-    return connection;
-  };
-  const old = await ask(namespace.target({ from }), '1.0');
-  await old.until(/\r\n\r\n/);
-  namespace.writeAll('a', 'b');
-  await watch.until(2);
-  await old.until(/"b"[^\n]*\n/);
-  const received = old.received();
-  assert.match(received, /^HTTP\/1\.[01] 200 /);
-  assert.equal(received.slice(received.indexOf('\r\n\r\n') + 4), String(watch.bytes()));
-  assert.equal(namespace.upstream().length, 1);
-  // Its events come at once, however long the machine takes for a write.
-  const kept = await ask(namespace.target({ from, query: '&timeoutSeconds=3' }), '1.1');
-  await kept.until(/"b"[^\n]*\n\r\n0\r\n\r\n$/);
-  kept.write('GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  await kept.until(/gitVersion/);
 });
 
 test('a program that gets SIGTERM ends shared watches and exits', async t => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { send } from '../../../support/clients/http-client.js';
-import { connectHttp2, headOf, openStream } from '../../../support/clients/http2-client.js';
-import { openWatch, WatchClient } from '../../../support/clients/watch-client.js';
+import { connectHttp2 } from '../../../support/clients/http2-client.js';
+import { openWatch, openWatchStream, type WatchClient } from '../../../support/clients/watch-client.js';
 import { eventually } from '../../../support/eventually.js';
 import { twoUsers } from '../../../support/identities/two-users.js';
 import { adminPort } from '../../../support/proxy/admin-listener.js';
@@ -30,14 +30,10 @@ test('an operator ends all streams of a user, each in the way of its kind, and t
   t.after(() => session.destroy());
   const open = async (version: string, path: string, user: string): Promise<WatchClient> => {
     const headers = { authorization: `Bearer ${user}-token`, 'user-agent': 'kubectl/v1.36' };
-    let client: WatchClient;
-    if (version === 'HTTP/1.1')
-      client = await openWatch(`${proxy.url.replace('http:', 'https:')}${path}`, { headers, ca });
-    else {
-      const answer = openStream(session, path, headers);
-      const head = await headOf(answer);
-      client = new WatchClient(answer, Number(head[':status']), head);
-    }
+    const client =
+      version === 'HTTP/1.1'
+        ? await openWatch(`${proxy.url.replace('http:', 'https:')}${path}`, { headers, ca })
+        : await openWatchStream(session, path, headers);
     assert.equal(client.status, 200);
     t.after(() => client.close());
     return client;
@@ -82,20 +78,4 @@ test('streams of nobody are listed, and ended between two of their parts, withou
   assert.equal((await send(admin, `/streams/${id}`, { method: 'DELETE' })).status, 200);
   await eventually('the end', () => watch.state() === 'end');
   assert.equal((await send(admin, `/streams/${id}`, { method: 'DELETE' })).status, 404);
-});
-
-const quiet = await startStack({ after }, { run: startInProcess, flags: adminFlags });
-
-test('the list is there with --admin-port alone, and nothing can be ended without --admin-end-streams', async t => {
-  const admin = await adminPort(quiet.proxy);
-  const watch = await openWatch(`${quiet.proxy.url}${pods}?watch=true`);
-  t.after(() => watch.close());
-  const { status, json } = await send(admin, '/streams');
-  assert.deepEqual([status, (json as Answer).streams.length], [200, 1]);
-  for (const path of ['/streams?kind=watch', `/streams/${(json as Answer).streams[0]?.['id']}`]) {
-    const answer = await send(admin, path, { method: 'DELETE' });
-    assert.equal(answer.status, 403, path);
-    assert.match(answer.text, /only with --admin-end-streams/);
-  }
-  assert.equal(watch.state(), 'open');
 });

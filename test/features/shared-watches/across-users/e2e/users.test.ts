@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import WebSocket from 'ws';
 import { createServingFiles } from '../../../../support/certificates/serving-files.js';
-import { connectHttp2, headOf, openStream } from '../../../../support/clients/http2-client.js';
-import { WatchClient } from '../../../../support/clients/watch-client.js';
+import { connectHttp2 } from '../../../../support/clients/http2-client.js';
+import { openWatchStream, type WatchClient } from '../../../../support/clients/watch-client.js';
 import { eventually } from '../../../../support/eventually.js';
 import type { Policy } from '../../../../support/fake-api-server/authorization.js';
 import { proxyToken } from '../../../../support/identities/two-users.js';
@@ -121,11 +121,7 @@ describe('users of a gateway', { concurrency: false }, () => {
     t.after(() => session.destroy());
     const first = await open(namespace, 'ann', { tls: { ca } });
     const [bob, lead] = await Promise.all(
-      ['bob', 'lead'].map(async user => {
-        const stream = openStream(session, target, as(user).headers);
-        const head = await headOf(stream);
-        return new WatchClient(stream, head[':status'] ?? 0, head);
-      }),
+      ['bob', 'lead'].map(user => openWatchStream(session, target, as(user).headers)),
     );
     assert.deepEqual([first.status, bob?.status, lead?.status], [200, 200, 403]);
     namespace.write('seen');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { send } from '../../support/clients/http-client.js';
-import { kubectl } from '../../support/clients/kubectl.js';
+import { hasKubectl, kubectl } from '../../support/clients/kubectl.js';
+import { constrainedGateway } from '../../support/documents/constrained-manifests.js';
 import { helm } from '../../support/documents/helm.js';
 import { eventuallyPasses } from '../../support/eventually.js';
 import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
@@ -156,3 +157,66 @@ for (const { what, namespace, account, others, render } of deployments) {
     }
   });
 }
+
+test('a service account calls through deploy/gateway with rbac-constrained.yaml by its name alone, and the roles of before leave nothing', async (t, server) => {
+  if (server.minorVersion < 36) return t.skip('the API server has no constrained impersonation');
+  if (!hasKubectl) return t.skip('kubectl is not in PATH');
+  for (const name of ['kube-api-proxy', 'dashboards']) {
+    const { status } = await server.admin.ask('POST', '/api/v1/namespaces', { metadata: { name } });
+    assert.ok(status === 201 || status === 409, name);
+  }
+  // As somebody does who has the gateway already.
+  await apply(server, await output(kubectl(['kustomize', projectFile('deploy/gateway')])));
+  await apply(server, await output(kubectl(['kustomize', await constrainedGateway()])));
+  const kubeconfig = await server.kubeconfig({
+    token: await tokenOf(server, 'kube-api-proxy', 'kube-api-proxy'),
+  });
+  const [gateway, whole] = await Promise.all(
+    [['--service-accounts-by-name'], []].map(async flags => {
+      const args = [`--kubeconfig=${kubeconfig}`, '--authentication-token-webhook', '--reject-paths='];
+      const started = await startProxy([...args, ...flags]);
+      t.after(() => started.stop('SIGKILL'));
+      return started;
+    }),
+  );
+  const dashboard = await tokenOf(server, 'dashboards', 'dashboard');
+  const ask = (method: string, path: string, token = dashboard, by = gateway) =>
+    send(by?.port ?? 0, path, {
+      method,
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      body: method === 'GET' ? '' : review,
+    });
+  await eventuallyPasses(async () => {
+    const { status, text } = await send(gateway?.port ?? 0, '/-/readyz?verbose');
+    assert.equal(status, 200, text);
+  });
+  const { status, text } = await ask('POST', reviews);
+  assert.equal(status, 201, text);
+  assert.match(
+    text,
+    /"groups":\["system:serviceaccounts","system:serviceaccounts:dashboards","system:authenticated"\]/,
+  );
+  assert.doesNotMatch(text, /"uid"|"extra"/);
+
+  const user = 'system:serviceaccount:dashboards:dashboard';
+  const group = { apiGroups: [''], resources: ['pods', 'pods/exec', 'secrets'] };
+  t.after(await server.grant(user, [{ ...group, verbs: ['get', 'list', 'create', 'delete'] }]));
+  const pods = '/api/v1/namespaces/default/pods';
+  assert.equal((await ask('GET', pods)).status, 200);
+  for (const [method, path, what] of [
+    ['DELETE', `${pods}/no-such`, 'delete pods'],
+    ['GET', '/api/v1/secrets', 'list secrets'],
+    ['GET', `${pods}/web-0/exec?command=true`, 'get pods/exec'],
+  ] as const) {
+    const refused = await ask(method, path);
+    assert.equal(refused.status, 403, refused.text);
+    assert.match(
+      refused.text,
+      new RegExp(`this proxy may not ${what}, whoever asks; .*impersonate-on:serviceaccount:`),
+    );
+  }
+  for (const from of ['kube-system', 'default'])
+    assert.equal((await ask('POST', reviews, await tokenOf(server, from, 'dashboard'))).status, 403, from);
+  // Named with uid, groups and extra fields, no mode takes it.
+  assert.equal((await ask('POST', reviews, dashboard, whole)).status, 403);
+});

@@ -15,6 +15,7 @@ import type { Recorder } from './observability/recorder.js';
 import type { CreateFollower } from './proxy/open-streams.js';
 import type { CreateRoute } from './proxy/route.js';
 import type { Authorizer } from './reviews/authorizer.js';
+import type { MissingRights } from './reviews/missing-rights.js';
 import type { Reviews } from './reviews/reviews.js';
 
 /** What a feature is created with, besides the options and its metrics. */
@@ -29,6 +30,8 @@ export interface Core {
   readonly rereadInterval: number | undefined;
   /** Asks what users may do. */
   readonly reviews: Reviews;
+  /** Says what the proxy itself may do as users. */
+  readonly missingRights: MissingRights;
   /** Who may be a caller, but for service accounts, and which groups callers keep. */
   readonly callerRules: Omit<CallerRules, 'serviceAccounts'>;
   readonly metrics: {

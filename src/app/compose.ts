@@ -96,6 +96,7 @@ export async function createProgram(
   const openStreams = new OpenStreams();
   const reviews = new Reviews(clock);
   const constrainedImpersonation = new ConstrainedImpersonation(clock);
+  const missingRights = new MissingRights(reviews, constrainedImpersonation, clock);
   const refusedGroups = new RefusedGroups(clock, logger);
   const rejectedPages = new RejectedPages(clock, logger);
   const metrics = createMetrics({
@@ -126,7 +127,7 @@ export async function createProgram(
     components,
     features,
     core: {
-      ...{ cluster, logger, clock, env, metrics, reviews },
+      ...{ cluster, logger, clock, env, metrics, missingRights, reviews },
       rereadInterval: info.rereadInterval,
       callerRules: callerRulesOf(options, logger),
     },
@@ -207,8 +208,7 @@ export async function createProgram(
       recorders: added.flatMap(({ recorder }) => recorder ?? []),
       routes: added.flatMap(({ route }) => route ?? []),
       followers: added.flatMap(({ follower }) => follower ?? []),
-      missingRights: new MissingRights(reviews, constrainedImpersonation, clock),
-      ...{ refusedGroups, reviews, clock },
+      ...{ missingRights, refusedGroups, reviews, clock },
       basePath,
     }),
   );

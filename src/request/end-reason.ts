@@ -1,8 +1,8 @@
 /**
  * Why the proxy itself ended a request: the caller's credential has expired, nobody knows the caller any longer, the caller may no longer do
- * it, or an operator has ended it.
+ * it, it is not known for too long whether the caller may, or an operator has ended it.
  */
-const revocations = ['expiry', 'caller', 'access', 'operator'] as const;
+const revocations = ['expiry', 'caller', 'access', 'unknown', 'operator'] as const;
 export type Revocation = (typeof revocations)[number];
 
 /** Who or what ended a request. */

@@ -1,6 +1,6 @@
-import type { Cluster } from '../clusters/cluster.js';
-import { namedUser } from '../kubernetes/impersonation.js';
+import { namedUser, userOfImpersonation } from '../kubernetes/impersonation.js';
 import {
+  type ConstrainedRights,
   constrainedRights,
   type ImpersonatedAttribute,
   legacyRights,
@@ -12,17 +12,18 @@ import type { Clock } from '../lib/clock.js';
 import { digest } from '../lib/json.js';
 import { Moment } from '../lib/moment.js';
 import type { AccessConditions } from '../transport/access.js';
+import type { ReviewingCluster } from './access-review.js';
 import { type Attributes, impersonateOn, verbOf } from './attributes.js';
 import type { ConstrainedImpersonation } from './constrained-impersonation.js';
-import type { Reviews } from './reviews.js';
+import type { Question, Reviews } from './reviews.js';
 
 /** Milliseconds for which an answer is remembered: a caller who is refused may ask again and again. */
 const lifetime = 10_000;
 const capacity = 1024;
 
-/** A request that the API server refused because the proxy may not impersonate its user. */
-interface RefusedRequest {
-  readonly cluster: Cluster;
+/** A request as a user. */
+interface ActingRequest {
+  readonly cluster: ReviewingCluster;
   readonly access: Omit<AccessConditions, 'user'>;
   /** Impersonate-* fields: name, value, … */
   readonly impersonation: readonly string[];
@@ -43,7 +44,10 @@ export class MissingRights {
   readonly #constrained: Pick<ConstrainedImpersonation, 'isThere'>;
   readonly #clock: Clock;
   readonly #capacity = new SharedCapacity(capacity);
+  /** The clusters in which the proxy acts by constrained impersonation: there those rights are asked about first. */
+  readonly #isConstrained = new WeakSet<ReviewingCluster>();
   readonly #answers = this.#capacity.createMap<Answer>();
+  readonly #proven = this.#capacity.createMap<Moment>();
 
   constructor(
     reviews: Pick<Reviews, 'ask'>,
@@ -56,9 +60,8 @@ export class MissingRights {
   }
 
   /** The error that names it, for the client; undefined if none is missing now, or if that is not known. Never rejects. */
-  errorFor(request: RefusedRequest): Promise<StatusError | undefined> {
-    const { cluster, access, impersonation, attributes } = request;
-    const key = digest([cluster.name, access.judgedFor?.server, impersonation, attributes]);
+  errorFor(request: ActingRequest): Promise<StatusError | undefined> {
+    const key = keyOf(request);
     const known = this.#answers.get(key);
     if (known !== undefined && known.since.age < lifetime) return known.error;
     const error = this.#find(request).catch(() => undefined);
@@ -66,20 +69,55 @@ export class MissingRights {
     return error;
   }
 
-  async #find(request: RefusedRequest): Promise<StatusError | undefined> {
+  /**
+   * Whether the proxy itself may do what a user may, as the API server's review in the name of the user says. Rejects if nobody can say it.
+   */
+  async mayAct(question: Question): Promise<boolean> {
+    const request = requestOf(question);
+    if (request === undefined) return true;
+    const since = new Moment(this.#clock);
+    if (await this.#constrained.isThere(request.cluster, request.access.judgedFor))
+      return (await this.#find(request)) === undefined;
+    // Whoever may ask as a user may do everything as that user.
+    this.proven(question, since);
+    return true;
+  }
+
+  /** The API server has let the proxy do it as the user, who asked for it after this moment. It counts from this moment on. */
+  proven(question: Question, since: Moment): void {
+    const request = requestOf(question);
+    if (request !== undefined) this.#capacity.set(this.#proven, keyOf(request), since);
+  }
+
+  /** Whether that was within `lifetime`. */
+  isProven(question: Question): boolean {
+    const request = requestOf(question);
+    if (request === undefined) return true;
+    const since = this.#proven.get(keyOf(request));
+    return since !== undefined && since.age < lifetime;
+  }
+
+  async #find(request: ActingRequest): Promise<StatusError | undefined> {
     const user = namedUser(request.impersonation);
     if (user === undefined) return undefined;
     const { cluster, access, attributes } = request;
     const hasConstrained = await this.#constrained.isThere(cluster, access.judgedFor);
+    const constrained = hasConstrained ? constrainedRights(user) : undefined;
+    if (
+      constrained !== undefined &&
+      this.#isConstrained.has(cluster) &&
+      (await this.#acts(request, constrained))
+    )
+      return undefined;
     const missing = await this.#missing(request, legacyRights(user, hasConstrained));
     if (missing.length === 0) return undefined;
-    const constrained = hasConstrained ? constrainedRights(user) : undefined;
     if (constrained !== undefined) {
       const { mode, sets, impossible } = constrained;
       const values = sets.flatMap(({ each }) => each);
       const lacking = await this.#missing(request, values);
       // An identity that may impersonate some of it in this way is meant to act in this way alone.
       if (lacking.length < values.length) {
+        this.#isConstrained.add(cluster);
         if (impossible !== undefined) return impossibleValue(impossible);
         return lacking[0] ? refusedValue(lacking[0]) : this.#refusedAction(request, mode, attributes);
       }
@@ -87,8 +125,15 @@ export class MissingRights {
     return missing[0] && refusedValue(missing[0]);
   }
 
+  /** Whether the proxy may do it by constrained impersonation. */
+  async #acts(request: ActingRequest, { mode, sets }: ConstrainedRights): Promise<boolean> {
+    const values = sets.flatMap(({ each }) => each);
+    if (!(await this.#may(request, impersonateOn(mode, request.attributes)))) return false;
+    return (await this.#missing(request, values)).length === 0;
+  }
+
   async #refusedAction(
-    request: RefusedRequest,
+    request: ActingRequest,
     mode: string,
     attributes: Attributes,
   ): Promise<StatusError | undefined> {
@@ -98,7 +143,7 @@ export class MissingRights {
 
   /** Those of these rights that the proxy does not have. */
   async #missing(
-    request: RefusedRequest,
+    request: ActingRequest,
     rights: readonly ImpersonatedAttribute[],
   ): Promise<readonly ImpersonatedAttribute[]> {
     const verdicts = await Promise.all(
@@ -107,10 +152,21 @@ export class MissingRights {
     return rights.filter((_, index) => !verdicts[index]);
   }
 
-  async #may({ cluster, access }: RefusedRequest, attributes: Attributes): Promise<boolean> {
+  async #may({ cluster, access }: ActingRequest, attributes: Attributes): Promise<boolean> {
     const { isAllowed } = await this.#reviews.ask({ cluster, as: 'configured', access, attributes });
     return isAllowed;
   }
+}
+
+function keyOf({ cluster, access, impersonation, attributes }: ActingRequest): string {
+  return digest([cluster.name, access.judgedFor?.server, userOfImpersonation(impersonation), attributes]);
+}
+
+/** Undefined if it is about no user but the proxy's own identity. */
+function requestOf({ cluster, as, attributes, access = {} }: Question): ActingRequest | undefined {
+  if (as === 'configured') return undefined;
+  const { user: _, ...conditions } = access;
+  return { cluster, access: conditions, impersonation: as, attributes };
 }
 
 function refusedAction(attributes: Attributes, right: string): StatusError {

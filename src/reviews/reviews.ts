@@ -1,14 +1,14 @@
-import { OwnRefusalError } from '../clusters/own-request.js';
 import { impersonatedUser, namedUser, userOfImpersonation } from '../kubernetes/impersonation.js';
 import { SharedCapacity } from '../lib/bounded-maps.js';
 import type { Clock } from '../lib/clock.js';
 import { FairSlots } from '../lib/fair-slots.js';
-import { digest, isObject, parseObject } from '../lib/json.js';
+import { digest } from '../lib/json.js';
 import { Moment } from '../lib/moment.js';
 import type { AccessConditions, UserIdentity } from '../transport/access.js';
 import { type ReviewingCluster, reviewAccess } from './access-review.js';
 import type { Attributes } from './attributes.js';
 import { type Authorizer, type Denial, TooManyReviewsError, type Wish } from './authorizer.js';
+import { refuseUnlessClear } from './refused-review.js';
 
 /** May a user do this? */
 export interface Question {
@@ -21,6 +21,11 @@ export interface Question {
   readonly access?: AccessConditions & {
     readonly user?: (UserIdentity & { readonly key: string }) | undefined;
   };
+  /**
+   * Whether it counts only for whom it was a yes at the beginning: the API server may not have asked it. From then on a no is one as of any
+   * other question.
+   */
+  readonly onlyIfHeld?: true;
   /** Asks it in place of authorizers and API server whether the user may still do it. Rejects if nobody can say it. */
   readonly askAgain?: () => Promise<boolean>;
 }
@@ -144,7 +149,7 @@ export class Reviews {
    * Whether the user may still do it. The API server is asked now: nothing that it said before counts, and a permission is not remembered,
    * because there may be thousands of such questions. Resolves to false only for a clear no: an authorizer denies it, or the API server says
    * so, and none has had an error, or it does not let the proxy act as the user any longer. From then on nothing that was said before counts
-   * for anybody. Rejects if nobody can say it.
+   * for anybody. Rejects if nobody can say it, and with a NoReviewsError if the proxy may not ask.
    */
   async isStillAllowed(question: Question): Promise<boolean> {
     if (question.askAgain !== undefined) return question.askAgain();
@@ -152,10 +157,23 @@ export class Reviews {
     const denial = wish && (await this.denialOf(wish));
     if (denial?.error !== undefined) throw denial.error;
     if (denial !== undefined) return false;
-    const { isAllowed, hasError } = await this.#askInLimits(question).catch(noImpersonation);
+    const { isAllowed, hasError } = await this.#askInLimits(question).catch(error =>
+      this.#no(error, question),
+    );
     if (!isAllowed && hasError) throw new Error('an authorizer of the API server has an error');
     if (!isAllowed) this.#forget(question);
     return isAllowed;
+  }
+
+  /** The verdict of an error that is a clear no. */
+  async #no(error: unknown, { cluster, as, access }: Question): Promise<Verdict> {
+    const own = { cluster, as: 'configured', ...(access !== undefined && { access }) } as const;
+    await refuseUnlessClear(
+      error,
+      as,
+      async resourceAttributes => (await this.ask({ ...own, attributes: { resourceAttributes } })).isAllowed,
+    );
+    return { isAllowed: false, reason: '', hasError: false };
   }
 
   /** What added authorizers are asked; undefined if they are not, because there are none, or it is about the proxy's own identity. */
@@ -259,17 +277,6 @@ function memoryKey({ as, attributes, access }: Question): string {
 /** Equal for two questions about which one review can be asked: the API server must answer them alike, by the same access. */
 export function questionKey({ as, attributes, access }: Question): string {
   return digest([as, attributes, access?.user?.key, access?.judgedFor, access?.namesContext]);
-}
-
-/** The verdict of a 403 to a review itself, unless the user lacks the right to ask for reviews. Throws any other error. */
-function noImpersonation(error: unknown): Verdict {
-  if (!(error instanceof OwnRefusalError) || error.status !== 403 || isAboutReviews(error.body)) throw error;
-  return { isAllowed: false, reason: '', hasError: false };
-}
-
-function isAboutReviews(body: string): boolean {
-  const details = parseObject(body)?.['details'];
-  return isObject(details) && details['kind'] === 'selfsubjectaccessreviews';
 }
 
 async function review({ cluster, as, attributes, access }: Question): Promise<Verdict> {

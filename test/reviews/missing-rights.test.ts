@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Cluster } from '../../src/clusters/cluster.js';
 import { RefusedGroupError } from '../../src/kubernetes/refused-group.js';
+import { Moment } from '../../src/lib/moment.js';
 import { MissingRights } from '../../src/reviews/missing-rights.js';
 import { ManualClock } from '../support/manual-clock.js';
 
@@ -25,7 +26,8 @@ function identity(hasConstrained: boolean, ...rights: readonly string[]) {
       ...{ cluster: { name: 'c' } as Cluster, access: {}, impersonation },
       attributes: attributes as never,
     });
-  return { errorFor, asked, clock };
+  const question = { cluster: { name: 'c' } as Cluster, as: alice, attributes: list };
+  return { errorFor, asked, clock, rightsOf, question };
 }
 
 describe('the right to impersonate that the proxy lacks', () => {
@@ -97,5 +99,62 @@ describe('the right to impersonate that the proxy lacks', () => {
     );
     const request = { cluster: { name: 'c' } as Cluster, access: {}, impersonation: alice, attributes: list };
     assert.equal(await failing.errorFor(request), undefined);
+  });
+});
+
+describe('whether the proxy itself may do what a user may', () => {
+  const values = ['users alice', 'groups dev', 'groups ops'];
+  const legacy = values.map(value => `impersonate ${value}`);
+  const constrained = [
+    'impersonate-on:user-info:list pods',
+    ...values.map(value => `impersonate:user-info ${value}`),
+  ];
+
+  it('is not asked where there is no constrained impersonation, nor about its own identity', async () => {
+    const { rightsOf, question, asked } = identity(false);
+    assert.equal(await rightsOf.mayAct(question), true);
+    assert.equal(rightsOf.isProven(question), true);
+    assert.equal(await rightsOf.mayAct({ ...question, as: 'configured' }), true);
+    assert.equal(rightsOf.isProven({ ...question, as: 'configured' }), true);
+    assert.deepEqual(asked, []);
+  });
+
+  it('takes all rights of one kind: that by which it acts comes first', async () => {
+    for (const held of [legacy, constrained]) {
+      const { rightsOf, question, asked } = identity(true, ...held);
+      assert.equal(await rightsOf.mayAct(question), true);
+      asked.splice(0);
+      assert.equal(await rightsOf.mayAct(question), true);
+      assert.deepEqual(asked, held);
+      for (const missing of held) {
+        const { rightsOf: lacking } = identity(true, ...held.filter(right => right !== missing));
+        assert.equal(await lacking.mayAct(question), false, missing);
+      }
+    }
+  });
+
+  it('is shown for this user and this alone, for 10 s', () => {
+    const { rightsOf, question, clock } = identity(true);
+    rightsOf.proven(question, new Moment(clock));
+    assert.equal(rightsOf.isProven(question), true);
+    for (const other of [
+      { ...question, as: [...alice, 'Impersonate-Group', 'more'] },
+      { ...question, attributes: { resourceAttributes: { ...list.resourceAttributes, verb: 'watch' } } },
+      { ...question, cluster: { name: 'other' } as Cluster },
+    ])
+      assert.equal(rightsOf.isProven(other), false);
+    clock.advance(10_000);
+    assert.equal(rightsOf.isProven(question), false);
+  });
+
+  it('is not known if nobody says it', async () => {
+    const { question, clock } = identity(true);
+    const away = new MissingRights(
+      { ask: async () => Promise.reject(new Error('away')) },
+      { isThere: async () => true },
+      clock,
+    );
+    await assert.rejects(away.mayAct(question), /away/);
+    assert.equal(away.isProven(question), false);
   });
 });

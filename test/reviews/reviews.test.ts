@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
+import { OwnRefusalError } from '../../src/clusters/own-request.js';
 import { Moment } from '../../src/lib/moment.js';
+import { NoReviewsError } from '../../src/reviews/refused-review.js';
 import { type Question, questionKey, Reviews } from '../../src/reviews/reviews.js';
 import { ManualClock } from '../support/manual-clock.js';
-import { type Answer, answeringPool } from '../support/transport/answering-pool.js';
+import { type Answer, answeringPool, jsonOf } from '../support/transport/answering-pool.js';
 import { accessTo, endpoint } from '../support/transport/upstream-requests.js';
 
 const watch = { resourceAttributes: { verb: 'watch' } };
@@ -248,5 +250,43 @@ describe('a right that is asked about again', () => {
       questionKey({ ...question, access: { judgedFor: { ...judgedFor } } }),
       questionKey(questions[4] as Question),
     );
+  });
+
+  it('is not known if the proxy may act as the user but not ask for reviews, and a clear no if it may not act as the user', async () => {
+    const as = ['Impersonate-User', 'jane', 'Impersonate-Group', 'dev'];
+    const message = 'User "proxy" cannot impersonate-on:user-info:create resource "selfsubjectaccessreviews"';
+    const refusal = (text: string) => ({
+      status: 403,
+      body: { kind: 'Status', message: text, details: { kind: 'selfsubjectaccessreviews' } },
+    });
+    for (const [held, isKnown] of [
+      [['jane', 'dev'], false],
+      [['jane'], true],
+      [[], true],
+    ] as const) {
+      reviews = new Reviews(clock);
+      const own: string[] = [];
+      const cluster = {
+        ...question.cluster,
+        access: () =>
+          accessTo(
+            answeringPool(({ headers, body }) => {
+              if (headers.includes('Impersonate-User')) return refusal(message);
+              const { verb, name } = (
+                jsonOf(body) as { spec: { resourceAttributes: Record<string, string> } }
+              ).spec.resourceAttributes;
+              own.push(`${verb} ${name}`);
+              return { status: 201, body: { status: { allowed: held.some(right => right === name) } } };
+            }),
+          ),
+      };
+      const asked = reviews.isStillAllowed({ ...question, cluster, as });
+      if (isKnown) assert.equal(await asked, false);
+      else await assert.rejects(asked, NoReviewsError);
+      assert.equal(own[0], 'impersonate:user-info jane');
+    }
+    answer = () => refusal('User "jane" cannot create resource "selfsubjectaccessreviews"');
+    await assert.rejects(reviews.isStillAllowed(question), OwnRefusalError);
+    await assert.rejects(reviews.isStillAllowed({ ...question, as: 'configured' }), NoReviewsError);
   });
 });

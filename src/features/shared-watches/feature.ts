@@ -67,8 +67,8 @@ export const sharedWatches = {
   ) {
     if (!shareWatches) return undefined;
     const { createWatchRoute } = await import('./watch-route.js');
-    const { clock, cluster, metrics, reviews } = core;
-    const common = { observer, onFirstByte: metrics.firstByte, clock, reviews };
+    const { clock, cluster, metrics, missingRights, reviews } = core;
+    const common = { observer, onFirstByte: metrics.firstByte, clock, missingRights, reviews };
     if (!shareWatchesAcrossUsers) return { route: createWatchRoute(buffer, common), close() {} };
     const { AcrossUsers } = await import('./across-users/across-users.js');
     const acrossUsers = new AcrossUsers(clock);

@@ -2,6 +2,7 @@ import { namedUser } from '../../kubernetes/impersonation.js';
 import type { Clock } from '../../lib/clock.js';
 import { FairSlots } from '../../lib/fair-slots.js';
 import type { Moment } from '../../lib/moment.js';
+import type { MissingRights } from '../../reviews/missing-rights.js';
 import type { Question, Reviews, Verdict } from '../../reviews/reviews.js';
 import type { CredentialCheck } from './watch-to-share.js';
 
@@ -10,28 +11,38 @@ const atATime = 16;
 /** After this number of milliseconds a question does not count any more: others do not wait for slow answers. */
 const patience = 1_000;
 
+/** What the proxy itself may do as a user. */
+export type OwnRights = Pick<MissingRights, 'isProven' | 'proven' | 'mayAct'>;
+
 /**
  * The rights of clients' users to their watches, as the API server says them. It is asked about a few at a time, and in turns: a thousand
  * clients that come together, or whose watch is opened again, would otherwise cost a thousand connections.
  */
 export class Rights {
   readonly #reviews: Pick<Reviews, 'isPermitted' | 'permitted' | 'ask'>;
+  readonly #own: OwnRights;
   readonly #clock: Clock;
   readonly #slots = new FairSlots<string>(atATime);
 
-  constructor(reviews: Pick<Reviews, 'isPermitted' | 'permitted' | 'ask'>, clock: Clock) {
+  constructor(reviews: Pick<Reviews, 'isPermitted' | 'permitted' | 'ask'>, own: OwnRights, clock: Clock) {
     this.#reviews = reviews;
+    this.#own = own;
     this.#clock = clock;
   }
 
-  /** The API server has accepted a watch that was asked for after this moment: its user may watch. */
+  /** The API server has accepted a watch that was asked for after this moment: its user may watch, and the proxy as that user. */
   proven(question: Question, since: Moment): void {
     this.#reviews.permitted(question, since);
+    this.#own.proven(question, since);
   }
 
-  /** Whether the user may watch. Also false if nobody says it. */
+  #isProven(question: Question): boolean {
+    return this.#reviews.isPermitted(question) && this.#own.isProven(question);
+  }
+
+  /** Whether the user may watch, and the proxy as that user. Also false if nobody says it. */
   isCertain(question: Question): true | Promise<boolean> {
-    if (this.#reviews.isPermitted(question)) return true;
+    if (this.#isProven(question)) return true;
     return this.#ask(question).then(
       ({ isAllowed }) => isAllowed,
       () => false,
@@ -46,7 +57,7 @@ export class Rights {
   }
 
   #mayWatch(question: Question): boolean | Promise<boolean> {
-    if (this.#reviews.isPermitted(question)) return true;
+    if (this.#isProven(question)) return true;
     return this.#ask(question).then(({ isAllowed, hasError }) => {
       if (!isAllowed && hasError) throw new Error('it is not known whether the user may still watch');
       return isAllowed;
@@ -57,9 +68,16 @@ export class Rights {
     const { as } = question;
     const user = as === 'configured' ? '' : (namedUser(as)?.username ?? '');
     await this.#slots.take(user);
-    const answer = this.#reviews.ask(question);
+    const answer = this.#review(question);
     this.#giveBackAfter(answer, user);
     return answer;
+  }
+
+  async #review(question: Question): Promise<Verdict> {
+    const verdict = await this.#reviews.ask(question);
+    return verdict.isAllowed && !(await this.#own.mayAct(question))
+      ? { ...verdict, isAllowed: false }
+      : verdict;
   }
 
   #giveBackAfter(answer: Promise<unknown>, user: string): void {

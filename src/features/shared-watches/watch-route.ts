@@ -8,7 +8,7 @@ import { attributesOf } from '../../reviews/attributes.js';
 import type { Reviews } from '../../reviews/reviews.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
 import { RingBudget } from './event-ring.js';
-import { Rights } from './rights.js';
+import { type OwnRights, Rights } from './rights.js';
 import { SharedWatches } from './share-watches.js';
 import type { SharedWatchParts } from './shared-watch.js';
 import { Turns } from './turns.js';
@@ -37,14 +37,17 @@ interface ClusterWatches {
  */
 export function createWatchRoute(
   buffer: number,
-  options: Pick<SharedWatchParts, 'observer' | 'onFirstByte' | 'clock'> & { readonly reviews: Reviews },
+  options: Pick<SharedWatchParts, 'observer' | 'onFirstByte' | 'clock'> & {
+    readonly reviews: Reviews;
+    readonly missingRights: OwnRights;
+  },
   apisOf?: (cluster: Cluster) => CommonApis,
 ): CreateRoute {
   const common = { ...options, budget: new RingBudget(buffer), turns: new Turns(), random: Math.random };
   const ofClusters = new WeakMap<Cluster, ClusterWatches>();
   const create = (cluster: Cluster): ClusterWatches => {
     const apis = apisOf?.(cluster);
-    const rights = new Rights(options.reviews, options.clock);
+    const rights = new Rights(options.reviews, options.missingRights, options.clock);
     const watches = new SharedWatches({ ...common, rights, source: cluster });
     apis?.whenGone(api => watches.expel(api));
     cluster.attach(watches);

@@ -58,12 +58,15 @@ export const streamEnds = {
     { rechecked },
   ) {
     if (grace === undefined && interval === undefined && adminPort === undefined) return undefined;
-    const [{ StreamEnds }, { createStreamsEndpoint }] = await Promise.all([
+    const [{ StreamEnds }, { createStreamsEndpoint }, { UnaskableClusters }] = await Promise.all([
       import('./stream-ends.js'),
       import('./streams-endpoint.js'),
+      import('./unaskable-clusters.js'),
     ]);
-    const ends = new StreamEnds({ grace, interval, byOperator, clock, reviews, rechecked });
+    const unaskable = new UnaskableClusters(clock, logger);
+    const ends = new StreamEnds({ grace, interval, byOperator, clock, reviews, rechecked, unaskable });
     return {
+      warnings: () => unaskable.warnings(),
       follower: isStillKnown => ends.follow(isStillKnown),
       adminEndpoint: createStreamsEndpoint({
         open: () => ends.open.values(),

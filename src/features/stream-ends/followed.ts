@@ -5,12 +5,16 @@ import { Moment } from '../../lib/moment.js';
 import type { OpenStream, StreamEnd } from '../../proxy/open-streams.js';
 
 /** What is asked again about an open stream: is its caller still known, and may it still do this? */
-export type About = Exclude<StreamEnd['endedBy'], 'expiry' | 'operator'>;
+export type About = Exclude<StreamEnd['endedBy'], 'expiry' | 'unknown' | 'operator'>;
 
 const errors: Readonly<Record<StreamEnd['endedBy'], StatusError>> = {
   expiry: new StatusError(401, 'the credential that this stream began with has expired'),
   caller: new StatusError(401, 'this proxy no longer accepts the credential that this stream began with'),
   access: new StatusError(403, 'you may no longer do what this stream began with'),
+  unknown: new StatusError(
+    403,
+    'the API server no longer lets this proxy ask whether you may do what this stream began with; whoever runs the proxy can allow it',
+  ),
   operator: new StatusError(403, 'an operator of this proxy has ended this stream'),
 };
 
@@ -23,6 +27,8 @@ export interface Check {
   /** The look at which it was asked last, or was new. */
   askedAt: number;
   isAsking: boolean;
+  /** How often one after the other the API server has not let the proxy ask. */
+  refusals: number;
 }
 
 const noChecks: readonly Check[] = [];

@@ -2,17 +2,23 @@ import { readBearerToken } from '../../authentication/bearer-token.js';
 import type { Clock } from '../../lib/clock.js';
 import type { OpenStream } from '../../proxy/open-streams.js';
 import type { Recheck } from '../../proxy/route.js';
-import { type Question, questionKey, type Reviews } from '../../reviews/reviews.js';
+import { NoReviewsError } from '../../reviews/refused-review.js';
+import { type Question, questionKey, type Reviews, type Verdict } from '../../reviews/reviews.js';
 import type { Check, Followed } from './followed.js';
 import type { RecheckMetrics } from './metrics.js';
+import type { UnaskableClusters } from './unaskable-clusters.js';
 
 interface RechecksParts extends RecheckMetrics {
   /** How many looks make an interval, in which everything is asked once. */
   readonly looks: number;
   readonly isStillKnown: Recheck;
-  readonly reviews: Pick<Reviews, 'isStillAllowed'>;
+  readonly reviews: Pick<Reviews, 'isStillAllowed' | 'ask'>;
+  readonly unaskable: Pick<UnaskableClusters, 'add' | 'delete'>;
   readonly clock: Clock;
 }
+
+/** How many intervals one after the other a stream goes on if the API server does not let the proxy ask about it. */
+const patience = 3;
 
 type Asked = Pick<Check, 'about' | 'key'>;
 
@@ -27,6 +33,8 @@ export class Rechecks {
   readonly #parts: RechecksParts;
   /** Those that were asked longest ago come first. */
   readonly #checks = new Map<string, Check>();
+  /** What nobody could say at the beginning of a stream, and at which look it is asked again. */
+  readonly #unheld = new Map<Question, { readonly followed: Followed; readonly at: number }>();
   #look = 0;
   /** How many may be asked now so that each look asks for its share. */
   #share = 0;
@@ -37,10 +45,33 @@ export class Rechecks {
 
   /** Asks about this stream from now on, by the questions that it has now. */
   add(followed: Followed): void {
-    const former = followed.checks;
+    const { checks: former, stream } = followed;
+    const optional = stream.questions.filter(({ onlyIfHeld }) => onlyIfHeld === true);
+    const held = optional.map(questionKey).filter(key => former.some(check => check.key === key));
+    const asked = [...askedAbout(stream), ...held.map(key => ({ about: 'access', key }) as const)];
     // An array that has grown would have room for 17.
-    followed.checks = askedAbout(followed.stream).map(asked => this.#join(asked));
+    followed.checks = asked.map(each => this.#join(each));
     this.#leave(former);
+    for (const question of optional)
+      if (!held.includes(questionKey(question))) this.#hold(followed, question);
+  }
+
+  /** Asks about this stream from now on what is a yes now. */
+  #hold(followed: Followed, question: Question): void {
+    const answered = ({ isAllowed }: Verdict) => {
+      if (!isAllowed || followed.isOver) return;
+      followed.checks = [...followed.checks, this.#join({ about: 'access', key: questionKey(question) })];
+    };
+    const later = () => this.#unheld.set(question, { followed, at: this.#look + this.#parts.looks });
+    this.#parts.reviews.ask(question).then(answered, later);
+  }
+
+  #holdLater(): void {
+    for (const [question, { followed, at }] of this.#unheld) {
+      if (at > this.#look) break;
+      this.#unheld.delete(question);
+      if (!followed.isOver) this.#hold(followed, question);
+    }
   }
 
   delete({ checks }: Followed): void {
@@ -57,6 +88,7 @@ export class Rechecks {
   /** Asks about the open streams what is to be asked now. */
   look(open: Iterable<Followed>): void {
     this.#look += 1;
+    this.#holdLater();
     const now = new Map<Check, Followed[]>();
     for (const check of this.#due()) {
       this.#checks.delete(check.key);
@@ -90,7 +122,7 @@ export class Rechecks {
   #join({ about, key }: Asked): Check {
     let check = this.#checks.get(key);
     if (check === undefined) {
-      check = { key, about, streams: 0, askedAt: this.#look, isAsking: false };
+      check = { key, about, streams: 0, askedAt: this.#look, isAsking: false, refusals: 0 };
       this.#checks.set(key, check);
     }
     check.streams += 1;
@@ -111,9 +143,21 @@ export class Rechecks {
   #knows: AnswerOf = ({ stream }) => this.#parts.isStillKnown(stream.request);
 
   /** The question is asked once for all streams that have it. */
-  #allows({ key }: Check, { stream }: Followed): AnswerOf {
-    const question = stream.questions.find(asked => questionKey(asked) === key) as Question;
-    const answer = this.#parts.reviews.isStillAllowed(question);
+  #allows(check: Check, { stream }: Followed): AnswerOf {
+    const question = stream.questions.find(asked => questionKey(asked) === check.key) as Question;
+    const { reviews, unaskable } = this.#parts;
+    const answer = reviews.isStillAllowed(question);
+    const answered = () => {
+      check.refusals = 0;
+      // The proxy may ask about itself although it may not ask about others.
+      if (question.as !== 'configured') unaskable.delete(question.cluster.name);
+    };
+    const failed = (error: Error) => {
+      if (!(error instanceof NoReviewsError)) return;
+      check.refusals += 1;
+      unaskable.add(question.cluster.name);
+    };
+    answer.then(answered, failed);
     return () => answer;
   }
 
@@ -125,6 +169,7 @@ export class Rechecks {
     rechecked(about, isYes === undefined ? 'unknown' : isYes ? 'yes' : 'no');
     if (isYes === true) followed.checkedAt = clock.now();
     else if (isYes === false) followed.end(about);
+    else if (check.refusals >= patience) followed.end('unknown');
   }
 }
 
@@ -142,9 +187,11 @@ async function answered(answerOf: AnswerOf, followed: Followed): Promise<boolean
   }
 }
 
-/** What is to be asked about a stream. */
+/** What is to be asked about a stream in any case. */
 function askedAbout(stream: OpenStream): readonly Asked[] {
-  const access = stream.questions.map(question => ({ about: 'access', key: questionKey(question) }) as const);
+  const access = stream.questions
+    .filter(({ onlyIfHeld }) => onlyIfHeld !== true)
+    .map(question => ({ about: 'access', key: questionKey(question) }) as const);
   return [{ about: 'caller', key: `caller ${credentialOf(stream)}` }, ...access];
 }
 

@@ -5,6 +5,7 @@ import type { Reviews } from '../../reviews/reviews.js';
 import { Followed } from './followed.js';
 import type { RecheckMetrics } from './metrics.js';
 import { Rechecks } from './rechecks.js';
+import type { UnaskableClusters } from './unaskable-clusters.js';
 
 /** What ends streams, and when. Times are in milliseconds. */
 export interface StreamEndsParts extends RecheckMetrics {
@@ -15,7 +16,8 @@ export interface StreamEndsParts extends RecheckMetrics {
   /** Whether an operator may end them. */
   readonly byOperator: boolean;
   readonly clock: Clock;
-  readonly reviews: Pick<Reviews, 'isStillAllowed'>;
+  readonly reviews: Pick<Reviews, 'isStillAllowed' | 'ask'>;
+  readonly unaskable: Pick<UnaskableClusters, 'add' | 'delete'>;
 }
 
 /** Milliseconds between two looks at the open streams. One timer serves them all, and there is none without a stream. */

@@ -2,7 +2,7 @@ import { fieldValue, hasField, removeFields } from '../../http/header-fields.js'
 import { parseQuery } from '../../kubernetes/query.js';
 import { StatusError } from '../../kubernetes/status.js';
 import type { Onward } from '../../proxy/route.js';
-import { streamQuestions } from '../../proxy/stream-questions.js';
+import { actingQuestions, ownQuestions, requestQuestion } from '../../proxy/stream-questions.js';
 import type { OpenRequest } from '../../request/context.js';
 import type { Question } from '../../reviews/reviews.js';
 import { fairnessField } from '../../transport/refusal-reader.js';
@@ -194,8 +194,8 @@ export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> i
 function questionsOf(request: OpenRequest, viewer: Viewer): readonly Question[] {
   const attributes = { resourceAttributes: { verb: 'get', version: 'v1', resource: 'namespaces' } };
   const askAgain = () => viewer.renew(true).then(() => true);
-  const [question, ...acting] = streamQuestions(request).toReversed() as [Question, ...Question[]];
-  return [...acting, { ...question, attributes, askAgain }];
+  const question = { ...requestQuestion(request), attributes };
+  return [...actingQuestions(request), { ...question, askAgain }, ...ownQuestions(question)];
 }
 
 /** The watch shows other names than its user may get now, or wants what is below the floor: its client has to list again. */

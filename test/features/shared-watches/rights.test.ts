@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Rights } from '../../../src/features/shared-watches/rights.js';
+import { Moment } from '../../../src/lib/moment.js';
 import type { Question, Reviews, Verdict } from '../../../src/reviews/reviews.js';
 import { ManualClock } from '../../support/manual-clock.js';
-import { turn } from './sharing.js';
+import { hasAllRights, turn } from './sharing.js';
 
 const atATime = 16;
 
@@ -20,7 +21,7 @@ function paced() {
         asked.push({ user: String(as[1]), answer });
       }),
   } as unknown as Reviews;
-  const rights = new Rights(reviews, clock);
+  const rights = new Rights(reviews, hasAllRights, clock);
   const ask = (user: string, as: Question['as'] = ['Impersonate-User', user]) =>
     rights.check(
       { as, attributes: { resourceAttributes: {} } } as unknown as Question,
@@ -64,5 +65,60 @@ describe('questions about many users', () => {
     clock.advance(1_000);
     await turn();
     for (let count = 0; count < 20; count += 1) assert.ok(users().includes(`user-${count}`));
+  });
+});
+
+describe('the right of the proxy itself to a watch', () => {
+  const question = { as: ['Impersonate-User', 'jane'], attributes: {} } as unknown as Question;
+
+  it('is asked about after that of the user, whom a missing one keeps out, and the two answers count together', async () => {
+    const asked: string[] = [];
+    let isAllowed = true;
+    let own: boolean | Error = true;
+    let proven = { user: false, own: false };
+    const rights = new Rights(
+      {
+        isPermitted: () => proven.user,
+        permitted: () => void asked.push('permitted'),
+        ask: async () => {
+          asked.push('user');
+          return { ...yes, isAllowed };
+        },
+      },
+      {
+        isProven: () => proven.own,
+        proven: () => void asked.push('proven'),
+        mayAct: async () => {
+          asked.push('own');
+          if (own instanceof Error) throw own;
+          return own;
+        },
+      },
+      new ManualClock(0),
+    );
+    assert.equal(await rights.isCertain(question), true);
+    assert.deepEqual(asked.splice(0), ['user', 'own']);
+    own = false;
+    assert.equal(await rights.isCertain(question), false);
+    assert.equal(await rights.check(question, undefined), false);
+    own = new Error('away');
+    assert.equal(await rights.isCertain(question), false);
+    await assert.rejects(Promise.resolve(rights.check(question, undefined)), own);
+    isAllowed = false;
+    asked.splice(0);
+    assert.equal(await rights.check(question, undefined), false);
+    assert.deepEqual(asked.splice(0), ['user']);
+    for (const half of [
+      { user: true, own: false },
+      { user: false, own: true },
+    ]) {
+      proven = half;
+      assert.notEqual(rights.isCertain(question), true);
+    }
+    proven = { user: true, own: true };
+    assert.deepEqual([rights.isCertain(question), rights.check(question, undefined)], [true, true]);
+    asked.splice(0);
+    rights.proven(question, new Moment(new ManualClock(0)));
+    assert.deepEqual(asked, ['permitted', 'proven']);
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { RingBudget } from '../../../src/features/shared-watches/event-ring.js';
 import type { Join, Loss } from '../../../src/features/shared-watches/metrics.js';
-import { Rights } from '../../../src/features/shared-watches/rights.js';
+import { type OwnRights, Rights } from '../../../src/features/shared-watches/rights.js';
 import { SharedWatches } from '../../../src/features/shared-watches/share-watches.js';
 import { Turns } from '../../../src/features/shared-watches/turns.js';
 import { Reviews } from '../../../src/reviews/reviews.js';
@@ -10,6 +10,9 @@ import { ManualClock } from '../../support/manual-clock.js';
 import { accessTo } from '../../support/transport/upstream-requests.js';
 import { type ServedWatch, WatchedServer } from './watched-server.js';
 import { type Asked, WatchingClient } from './watching-client.js';
+
+/** A proxy that may do everything as anybody. */
+export const hasAllRights: OwnRights = { isProven: () => true, proven() {}, mayAct: async () => true };
 
 /** Options of a test's shared watches. */
 interface SharingOptions {
@@ -61,7 +64,7 @@ export class Sharing {
       onFirstByte() {},
       budget: this.budget,
       clock,
-      rights: new Rights(this.reviews, clock),
+      rights: new Rights(this.reviews, hasAllRights, clock),
       random,
       turns,
       observer: {

@@ -15,6 +15,7 @@ import { assertLinearIn } from '../../support/field-lists.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { clientRequest } from '../../support/proxy/client-request.js';
 import { upstreamRequestTo } from '../../support/transport/upstream-requests.js';
+import { hasAllRights } from './sharing.js';
 
 function requestOf(method: string, target: string, rawHeaders: readonly string[] = []): OpenRequest {
   const [rawPath = '', query = ''] = target.split('?');
@@ -29,7 +30,10 @@ function requestOf(method: string, target: string, rawHeaders: readonly string[]
 describe('of all requests, shared watches take', () => {
   const clock = new ManualClock(0);
   const observer = createSharedWatchMetrics(new Registry());
-  const route = createWatchRoute(1_000, { observer, onFirstByte() {}, clock, reviews: new Reviews(clock) });
+  const route = createWatchRoute(1_000, {
+    ...{ observer, onFirstByte() {}, clock, missingRights: hasAllRights },
+    reviews: new Reviews(clock),
+  });
   const pods = '/api/v1/pods?watch=1&resourceVersion=5';
   for (const [method, target, body, isTaken] of [
     ['GET', pods, '', true],

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { OwnRefusalError } from '../../../src/clusters/own-request.js';
 import type { Followed } from '../../../src/features/stream-ends/followed.js';
 import { StreamEnds } from '../../../src/features/stream-ends/stream-ends.js';
 import { createStreamsEndpoint } from '../../../src/features/stream-ends/streams-endpoint.js';
+import { UnaskableClusters } from '../../../src/features/stream-ends/unaskable-clusters.js';
 import type { OpenStream, StreamEnd, StreamFollower } from '../../../src/proxy/open-streams.js';
+import { NoReviewsError } from '../../../src/reviews/refused-review.js';
 import type { Question } from '../../../src/reviews/reviews.js';
 import { collectGarbage } from '../../support/collect-garbage.js';
 import { ManualClock, unevenTimes } from '../../support/manual-clock.js';
@@ -40,9 +43,10 @@ class TestStream implements OpenStream {
       },
     } as unknown as OpenStream['request'];
     this.questions = questions.map(asked => ({
-      cluster: {} as Question['cluster'],
-      as: ['Impersonate-User', name],
+      cluster: { name: 'dev' } as Question['cluster'],
+      as: asked === 'own' ? 'configured' : ['Impersonate-User', name],
       attributes: { resourceAttributes: { name: asked } },
+      ...(asked.startsWith('?') && { onlyIfHeld: true }),
     }));
   }
 
@@ -58,6 +62,7 @@ class TestStream implements OpenStream {
 interface StreamOptions {
   readonly token?: string;
   readonly expires?: number;
+  /** One that begins with `?` counts only if it is a yes at the beginning. */
   readonly questions?: readonly string[];
   readonly longRunning?: boolean;
 }
@@ -70,7 +75,10 @@ let asked: string[];
 let askedAt: number[];
 let known: (stream: OpenStream['request']) => boolean | Promise<boolean>;
 let allowed: (question: Question) => Promise<boolean>;
+let held: (question: Question) => Promise<boolean>;
 let found: string[];
+let unaskable: UnaskableClusters;
+let warned: unknown[];
 
 function set(parts: {
   readonly grace?: number;
@@ -86,7 +94,9 @@ function set(parts: {
         askedAt.push(clock.monotonic());
         return allowed(question);
       },
+      ask: async question => ({ isAllowed: await held(question), reason: '', hasError: false }),
     },
+    unaskable,
     rechecked: (about, finding) => found.push(`${about} ${finding}`),
   });
   follower = ends.follow(request => {
@@ -123,6 +133,9 @@ beforeEach(() => {
   found = [];
   known = () => true;
   allowed = async () => true;
+  held = async () => true;
+  warned = [];
+  unaskable = new UnaskableClusters(clock, { warn: (...line: unknown[]) => warned.push(line) } as never);
 });
 
 describe('a stream whose credential expires', () => {
@@ -278,6 +291,74 @@ describe('open streams that are checked', () => {
     allowed = () => new Promise(() => {});
     await pass(3 * interval);
     assert.deepEqual(stream.ends, []);
+  });
+
+  it('are asked about what the API server may not have asked from a yes at the beginning on', async () => {
+    set({ interval });
+    const questions = ['exec', '?create'];
+    const create = 'access jane ?create';
+    held = async () => false;
+    const [without, unlike] = [begin('jane', { questions }), begin('paul', { questions })];
+    await pass(2 * interval);
+    assert.ok(!asked.includes(create));
+    held = async ({ as }) => as[1] === 'jane';
+    const stream = begin('jane', { questions });
+    allowed = async ({ attributes }) => !JSON.stringify(attributes).includes('?create');
+    // It is asked again about a stream whose answer begins late, and whose right was there at the beginning.
+    await turn();
+    held = async () => false;
+    follower.opened(stream);
+    await pass(interval);
+    assert.deepEqual([without.ends, unlike.ends, stream.ends], [[], [], ['access']]);
+  });
+
+  it('are asked at the beginning again where nobody could say it, and then no answer but yes counts', async () => {
+    set({ interval });
+    const questions = ['?own'];
+    held = () => Promise.reject(new Error('429'));
+    const [late, never, over] = ['jane', 'paul', 'over'].map(user => begin(user, { questions }));
+    await pass(interval - 1_000);
+    follower.ended(over as TestStream);
+    held = async ({ as }) => as[1] !== 'paul';
+    await pass(interval);
+    asked = [];
+    allowed = async () => false;
+    await pass(interval);
+    assert.deepEqual([late?.ends, never?.ends, over?.ends], [['access'], [], []]);
+    assert.ok(!asked.some(text => text.includes('over')));
+  });
+
+  it('end as unknown if the API server does not let the proxy ask for three intervals, which log and readyz say once', async () => {
+    set({ interval });
+    const may = async () => true;
+    const mayNot = () => Promise.reject(new NoReviewsError(new OwnRefusalError('api', 'a review', 403, '')));
+    const away = () => Promise.reject(new Error('away'));
+    const [stream, other] = [begin('jane'), begin('jane', { questions: ['other', 'own'] })];
+    for (const [answer, warnings] of [
+      [mayNot, 1],
+      [away, 1],
+      [mayNot, 1],
+      [may, 0],
+      [mayNot, 1],
+      [mayNot, 1],
+    ] as const) {
+      allowed = question => (question.as === 'configured' ? may() : answer());
+      await pass(interval);
+      assert.equal(unaskable.warnings().length, warnings);
+      assert.deepEqual([stream.ends, other.ends], [[], []]);
+    }
+    assert.deepEqual(
+      warned,
+      Array(2).fill([
+        { cluster: 'dev' },
+        'the API server does not let the proxy ask whether users may go on with open streams',
+      ]),
+    );
+    await pass(interval);
+    assert.deepEqual([stream.ends, other.ends], [['unknown'], ['unknown']]);
+    assert.match(stream.message, /no longer lets this proxy ask whether you may/);
+    clock.advance(10 * 60_000);
+    assert.deepEqual(unaskable.warnings(), []);
   });
 
   it('are not ended by an answer from before the API server let them begin', async () => {

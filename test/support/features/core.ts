@@ -14,6 +14,11 @@ export function createCore(parts: Partial<Core> = {}): Core {
     env: {},
     rereadInterval: undefined,
     reviews: new Reviews(systemClock),
+    missingRights: {
+      isProven: () => true,
+      proven: ignore,
+      mayAct: async () => true,
+    } as unknown as Core['missingRights'],
     callerRules: { allowed: new Set() },
     ...parts,
     metrics: createIdleMetrics(),

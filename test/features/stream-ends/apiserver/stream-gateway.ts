@@ -11,7 +11,7 @@ import { send } from '../../../support/clients/http-client.js';
 import { seen, startKubectl } from '../../../support/clients/kubectl.js';
 import { collectText } from '../../../support/collected-text.js';
 import { eventually, within } from '../../../support/eventually.js';
-import type { ApiServer } from '../../../support/kube-apiserver/api-server.js';
+import type { ApiServer, Credential } from '../../../support/kube-apiserver/api-server.js';
 import { Kubelet } from '../../../support/kube-apiserver/kubelet/kubelet.js';
 import { adminPort } from '../../../support/proxy/admin-listener.js';
 import { readSamples, sumOf } from '../../../support/proxy/own-metric.js';
@@ -65,21 +65,27 @@ export class StreamGateway {
   readonly #folder = temporaryFolder();
   readonly #scope: Scope;
   readonly #server: ApiServer;
-  readonly #namespace: string;
+  readonly namespace: string;
   readonly proxy: ProxyProcess;
 
   private constructor(scope: Scope, server: ApiServer, namespace: string, proxy: ProxyProcess) {
     this.#scope = scope;
     this.#server = server;
-    this.#namespace = namespace;
+    this.namespace = namespace;
     this.proxy = proxy;
   }
 
-  static async start(scope: Scope, server: ApiServer, flags: readonly string[]): Promise<StreamGateway> {
+  /** @param identity Who the gateway is at the API server; by default somebody who may do everything. */
+  static async start(
+    scope: Scope,
+    server: ApiServer,
+    flags: readonly string[],
+    identity?: Credential,
+  ): Promise<StreamGateway> {
     const [namespace, kubelet, kubeconfig, files] = await Promise.all([
       server.createNamespace(),
       Kubelet.start(scope, server),
-      server.kubeconfig(),
+      server.kubeconfig(identity),
       createServingFiles(),
     ]);
     await kubelet.run(namespace, 'web');
@@ -96,7 +102,7 @@ export class StreamGateway {
   /** Lets a user do everything with Pods in the namespace. Returns what takes this right away. */
   bind(user: string): Promise<() => Promise<void>> {
     const resources = ['', '/attach', '/exec', '/log', '/portforward'].map(part => `pods${part}`);
-    return this.#server.bind(this.#namespace, user, [{ apiGroups: [''], resources, verbs: ['*'] }]);
+    return this.#server.bind(this.namespace, user, [{ apiGroups: [''], resources, verbs: ['*'] }]);
   }
 
   /** Starts kubectl with these arguments and this credential. It ends with the scope. */
@@ -107,7 +113,7 @@ export class StreamGateway {
   ): ChildProcess {
     const { port } = this.proxy;
     const own = ['-s', `https://localhost:${port}`, `--certificate-authority=${this.#ca}`];
-    const child = startKubectl([...own, '-n', this.#namespace, ...credential, ...args], {
+    const child = startKubectl([...own, '-n', this.namespace, ...credential, ...args], {
       ...{ HOME: this.#folder, KUBECONFIG: '' },
       ...env,
     });
@@ -125,9 +131,8 @@ export class StreamGateway {
     const logs = plainVersions.map(({ name, env }) =>
       this.#open(`logs -f over ${name}`, this.#kubectl(credential, ['logs', '-f', 'web'], env), /log line 4/),
     );
-    const sleeps = ['exec', 'web', '--', 'sh', '-c', 'echo started; sleep 600'];
     const upgraded = protocols.flatMap(({ name, variables: env }) => [
-      this.#open(`exec over ${name}`, this.#kubectl(credential, sleeps, env), /started/),
+      this.openExec(credential, name, env),
       this.#open(
         `port-forward over ${name}`,
         this.#kubectl(credential, ['port-forward', 'pod/web', ':80'], env),
@@ -147,6 +152,16 @@ export class StreamGateway {
   ): Promise<ClientProcess> {
     const child = this.#kubectl(credential, ['get', 'pods', '-w', '-o', 'name'], env);
     return this.#open(`get -w over ${name}`, child, /pod\/web/);
+  }
+
+  /** Starts a command that goes on, over the protocol that kubectl prefers unless the environment says another one. */
+  openExec(
+    credential: readonly string[],
+    name: string,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<ClientProcess> {
+    const sleeps = ['exec', 'web', '--', 'sh', '-c', 'echo started; sleep 600'];
+    return this.#open(`exec over ${name}`, this.#kubectl(credential, sleeps, env), /started/);
   }
 
   async #open(name: string, child: ChildProcess, shows: RegExp): Promise<ClientProcess> {

@@ -75,12 +75,15 @@ async function inTurn<T>(
   signal: AbortSignal,
   run: (waited: number) => Promise<T>,
 ): Promise<T | { readonly failure: string }> {
-  const turn = turns.take(cluster);
   const began = performance.now();
-  const failure = turn && (await failureBefore(turn, timeout, signal));
-  if (failure !== undefined) {
-    void turn?.then(() => turns.giveBack(cluster));
-    return { failure };
+  const turn = turns.take(cluster);
+  if (
+    turn !== undefined &&
+    !(await comesBefore(turn, AbortSignal.any([signal, AbortSignal.timeout(timeout)])))
+  ) {
+    void turn.then(() => turns.giveBack(cluster));
+    if (signal.aborted) return { failure: 'was stopped' };
+    return { failure: `was not started within ${timeout / 1000} s, because other plugins run` };
   }
   try {
     return await run(performance.now() - began);
@@ -89,23 +92,11 @@ async function inTurn<T>(
   }
 }
 
-/** Why a turn does not come; undefined if it comes. */
-function failureBefore(
-  turn: Promise<void>,
-  timeout: number,
-  signal: AbortSignal,
-): Promise<string | undefined> {
+/** Whether a turn comes before a signal. */
+function comesBefore(turn: Promise<void>, end: AbortSignal): Promise<boolean> {
   return new Promise(resolve => {
-    const done = (failure?: string) => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-      resolve(failure);
-    };
-    const onAbort = () => done('was stopped');
-    const late = `was not started within ${timeout / 1000} s, because other plugins run`;
-    const timer = setTimeout(() => done(late), timeout).unref();
-    signal.addEventListener('abort', onAbort);
-    void turn.then(() => done());
+    end.addEventListener('abort', () => resolve(false), { once: true });
+    void turn.then(() => resolve(true));
   });
 }
 

@@ -117,7 +117,7 @@ function describeFailure(error: unknown, authorityName: string): string {
   const known = failures[code];
   if (known !== undefined) return known;
   const failure = connectionFailure(code);
-  if (failure?.kind === 'unknown authority') return `${failure.words}; check ${authorityName}`;
+  if (failure?.reason === 'tls_unknown_authority') return `${failure.words}; check ${authorityName}`;
   if (failure !== undefined) return failure.words;
   return /^[A-Z_0-9]+$/.test(code) ? `the connection failed (${code})` : 'the connection failed';
 }

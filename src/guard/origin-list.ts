@@ -2,7 +2,6 @@ import type { RE2JS } from 're2js';
 import type { RequestHead } from '../http/request-head.js';
 import { compileRe2 } from '../lib/re2.js';
 import type { ValueType } from '../lib/value-type.js';
-import { matchesNoOrigin } from './origin-pattern.js';
 import { compileList, type Matcher, type RegexpList } from './regexp-list.js';
 
 /** One origin as serialized by RFC 6454, section 6.2: no `null`, no list, no path. */
@@ -17,6 +16,13 @@ export function isSerializedOrigin(text: string): boolean {
 
 const unpinned =
   "does not pin both ends of the host in the Origin; write it like '^https://app\\.example$' or '//app\\.example(:|$)'";
+
+/**
+ * What begins with an origin and a path in plain characters, or is the origin of pages of files or sandboxed ones. It finds the usual
+ * mistakes, not every expression that can match no origin.
+ */
+const noOrigin =
+  /^\^?(?:null\$?$|file:\/\/(?:\/|\$?$)|[a-z][a-z0-9+?-]*:\/\/(?:[\w.:-]|\\[.-])+\/(?![?*{]))/i;
 
 const unmatchable =
   'can never match: an origin is a scheme and a host, without a path, such as https://app.example; pages of files, ' +
@@ -48,7 +54,7 @@ export const originList: ValueType<RegexpList> = {
 function compileOrigin(expression: string): Matcher | string {
   if (!/\^|\/\//.test(expression) || !/[$:]/.test(expression)) return unpinned;
   const compiled = compileRe2(expression);
-  if (matchesNoOrigin(expression)) return unmatchable;
+  if (noOrigin.test(expression) && !expression.includes('|')) return unmatchable;
   return origin => isSerializedOrigin(origin) && findsHost(compiled, origin);
 }
 

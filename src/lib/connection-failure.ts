@@ -1,37 +1,31 @@
-/** Why a connection could not be made. Only the failures that are the same for every server. */
-export type FailureKind =
-  | 'dns'
-  | 'refused'
-  | 'unreachable'
-  | 'out of descriptors'
-  | 'unknown authority'
-  | 'expired'
-  | 'wrong name'
-  | 'no TLS';
-
-/** A kind of failure, and words for a message, after the server's name. */
+/** A failure that is the same for every server: the `reason` of metrics, and words for a message, after the server's name. */
 export interface ConnectionFailure {
-  readonly kind: FailureKind;
+  readonly reason:
+    | 'dns'
+    | 'refused'
+    | 'unreachable'
+    | 'tls_unknown_authority'
+    | 'tls_expired'
+    | 'tls_wrong_name'
+    | 'tls'
+    | 'other';
   readonly words: string;
 }
 
-const unknownAuthority: ConnectionFailure = {
-  kind: 'unknown authority',
+const unknownAuthority = {
+  reason: 'tls_unknown_authority',
   words: 'its certificate is signed by an unknown authority',
-};
+} as const;
 
 /** By the error codes of Node and of OpenSSL's certificate verification. */
 const failures: Readonly<Record<string, ConnectionFailure>> = {
-  ENOTFOUND: { kind: 'dns', words: 'its host name does not resolve' },
-  EAI_AGAIN: { kind: 'dns', words: 'the DNS server does not answer' },
-  ECONNREFUSED: { kind: 'refused', words: 'connection refused' },
-  EHOSTUNREACH: { kind: 'unreachable', words: 'no route to host' },
-  ENETUNREACH: { kind: 'unreachable', words: 'network is unreachable' },
-  EADDRNOTAVAIL: { kind: 'unreachable', words: 'no local address is free for another connection' },
-  EMFILE: {
-    kind: 'out of descriptors',
-    words: 'this process has no file descriptor left for another connection',
-  },
+  ENOTFOUND: { reason: 'dns', words: 'its host name does not resolve' },
+  EAI_AGAIN: { reason: 'dns', words: 'the DNS server does not answer' },
+  ECONNREFUSED: { reason: 'refused', words: 'connection refused' },
+  EHOSTUNREACH: { reason: 'unreachable', words: 'no route to host' },
+  ENETUNREACH: { reason: 'unreachable', words: 'network is unreachable' },
+  EADDRNOTAVAIL: { reason: 'unreachable', words: 'no local address is free for another connection' },
+  EMFILE: { reason: 'other', words: 'this process has no file descriptor left for another connection' },
   DEPTH_ZERO_SELF_SIGNED_CERT: unknownAuthority,
   SELF_SIGNED_CERT_IN_CHAIN: unknownAuthority,
   UNABLE_TO_GET_ISSUER_CERT: unknownAuthority,
@@ -40,10 +34,10 @@ const failures: Readonly<Record<string, ConnectionFailure>> = {
   CERT_SIGNATURE_FAILURE: unknownAuthority,
   CERT_UNTRUSTED: unknownAuthority,
   INVALID_CA: unknownAuthority,
-  CERT_HAS_EXPIRED: { kind: 'expired', words: 'its certificate has expired' },
-  CERT_NOT_YET_VALID: { kind: 'expired', words: 'its certificate is not valid yet' },
-  ERR_TLS_CERT_ALTNAME_INVALID: { kind: 'wrong name', words: 'its certificate is not for this name' },
-  ERR_SSL_WRONG_VERSION_NUMBER: { kind: 'no TLS', words: 'it does not speak TLS' },
+  CERT_HAS_EXPIRED: { reason: 'tls_expired', words: 'its certificate has expired' },
+  CERT_NOT_YET_VALID: { reason: 'tls_expired', words: 'its certificate is not valid yet' },
+  ERR_TLS_CERT_ALTNAME_INVALID: { reason: 'tls_wrong_name', words: 'its certificate is not for this name' },
+  ERR_SSL_WRONG_VERSION_NUMBER: { reason: 'tls', words: 'it does not speak TLS' },
 };
 
 /** The meaning of an error code, for failures that are the same for every server; undefined for other codes. */

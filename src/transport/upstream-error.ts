@@ -1,7 +1,12 @@
 import type { Credential } from '../credentials/credential.js';
 import { maxFields } from '../http/header-fields.js';
 import { type FailureObserver, StatusError } from '../kubernetes/status.js';
-import { connectionFailure, type FailureKind, firstError, isTlsFailure } from '../lib/connection-failure.js';
+import {
+  type ConnectionFailure,
+  connectionFailure,
+  firstError,
+  isTlsFailure,
+} from '../lib/connection-failure.js';
 
 /** The causes of failures on the way to the API server: the values of `reason` in kube_api_proxy_upstream_errors_total. */
 export const upstreamErrorReasons = [
@@ -71,35 +76,23 @@ const clientCertificateRefused: Verdict = [
   'it refused the client certificate in the TLS handshake; check client-certificate(-data) or --client-certificate',
 ];
 const brokeOff: Verdict = [502, 'reset', 'the connection was closed before the answer was complete'];
-const notHttp: Verdict = [502, 'protocol', 'its answer is not valid HTTP/1.1'];
 
 /** Error codes that have another meaning for the API server than for other servers, and the codes of our own parsers. */
 const verdicts: Readonly<Record<string, Verdict>> = {
   ETIMEDOUT: [504, 'timeout', 'it does not answer'],
   ECONNRESET: brokeOff,
   EPIPE: brokeOff,
-  MALFORMED_RESPONSE: notHttp,
+  MALFORMED_RESPONSE: [502, 'protocol', 'its answer is not valid HTTP/1.1'],
   MALFORMED_HTTP2: [502, 'protocol', 'its answer is not valid HTTP/2'],
   RESPONSE_HEADERS_TOO_LARGE: [502, 'protocol', 'its response headers are too large'],
   TOO_MANY_RESPONSE_HEADERS: [502, 'protocol', `its answer has more than ${maxFields} header fields`],
 };
 
-/** Status, reason and advice for failures that can happen with every server. */
-const common: Readonly<
-  Record<FailureKind, readonly [code: 502 | 503, reason: UpstreamErrorReason, advice: string]>
-> = {
-  dns: [503, 'dns', ''],
-  refused: [503, 'refused', ''],
-  unreachable: [503, 'unreachable', ''],
-  'out of descriptors': [503, 'other', ''],
-  'unknown authority': [
-    502,
-    'tls_unknown_authority',
-    '; check certificate-authority(-data) or --certificate-authority',
-  ],
-  expired: [502, 'tls_expired', ''],
-  'wrong name': [502, 'tls_wrong_name', '; check the server URL or set tls-server-name'],
-  'no TLS': [502, 'tls', '; should the server URL begin with http:// instead?'],
+/** What to do about failures that can happen with every server. */
+const advice: Partial<Record<ConnectionFailure['reason'], string>> = {
+  tls_unknown_authority: '; check certificate-authority(-data) or --certificate-authority',
+  tls_wrong_name: '; check the server URL or set tls-server-name',
+  tls: '; should the server URL begin with http:// instead?',
 };
 
 /** OpenSSL's names of the TLS alerts by which a server rejects a client certificate, in all versions of TLS and OpenSSL. */
@@ -109,22 +102,18 @@ const refusal =
 /** By which a server built with Go 1.26 or later rejects a client certificate that it cannot parse; without one it means something else. */
 const unreadable = /^ERR_SSL_.*_ALERT_DECODE_ERROR$/;
 
-const malformed = new Set(['ERR_INVALID_CHAR', 'ERR_HTTP_INVALID_STATUS_CODE']);
-
 function classify(error: Error & { readonly code?: string }, { clientCertificate }: Credential): Verdict {
   const code = error.code ?? '';
   const known = verdicts[code];
   if (known !== undefined) return known;
   const failure = connectionFailure(code);
   if (failure !== undefined) {
-    const [status, reason, advice] = common[failure.kind];
-    return [status, reason, failure.words + advice];
+    const { reason, words } = failure;
+    return [reason.startsWith('tls') ? 502 : 503, reason, words + (advice[reason] ?? '')];
   }
   if (refusal.test(code) || (clientCertificate !== undefined && unreadable.test(code)))
     return clientCertificateRefused;
   if (isTlsFailure(code)) return [502, 'tls', 'the TLS handshake failed'];
-  // Node's responses throw these for what is never valid in an HTTP/1.1 response.
-  if (malformed.has(code)) return notHttp;
   return [502, 'other', 'the connection failed'];
 }
 

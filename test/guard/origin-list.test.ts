@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { originList } from '../../src/guard/origin-list.js';
-import { matchesNoOrigin } from '../../src/guard/origin-pattern.js';
 import { assertLinear } from '../support/growth.js';
 import { parsedValue } from '../support/option-value.js';
-import { createRandom } from '../support/random.js';
 
 const list = (source: string) => parsedValue(originList, source);
 
@@ -59,30 +57,10 @@ describe('a list of allowed origins', () => {
     });
   });
 
-  it('has only expressions that can match: a path, a page of a file or a missing scheme is a problem, and so is what ends before the host', () => {
+  it('has no expression with a path behind its host, nor one for pages of files or sandboxed ones, which can never match', () => {
     for (const expression of [
       ...['^https://app\\.example/$', '^https://app\\.example/path$', '^https://app\\.example/.*$'],
-      ...['^https://(a|b)\\.example/$', '^https?://[a-z]+\\.example(:\\d+)?/clusters/', '(?i)^https://a/$'],
-      ...[
-        '^file://$',
-        '^file:///',
-        '^null$',
-        '^$',
-        '^app\\.example$',
-        '^localhost:3000$',
-        '^//app\\.example$',
-      ],
-      ...[
-        '^https:',
-        '^https:/app$',
-        '://$',
-        '^https://user@app\\.example$',
-        '^https://a b$',
-        '^localhost:\\d+$',
-        '^(a|b)\\.example$',
-        '^app.example$',
-      ],
-      ...['^file://$|^null$', '^https://app\\.example\\?x$', '^http://a{2}/$', '^*://app\\.example/$'],
+      ...['^https?://app-1\\.example:8443/clusters/', '^file://$', '^file:///', '^null$'],
     ]) {
       const compiled = originList.parse(expression, '--cors-allowed-origins');
       assert.deepEqual(compiled, {
@@ -102,50 +80,6 @@ describe('a list of allowed origins', () => {
     allows('^\\Qhttps://app.example\\E$', 'https://app.example');
     allows('^https:..[[:alpha:]]+\\.[^)]+$', 'https://app.example');
     allows('^https://app\\.example(?:$|:)', 'https://app.example');
-  });
-
-  it('never takes an expression that matches an origin for one that matches none', () => {
-    const atoms = [
-      'a',
-      '\\.',
-      '/',
-      ':',
-      '//',
-      '.',
-      '[a-z/]',
-      '(a|:)',
-      '(/a)',
-      '(?:a|:/|/)',
-      '[^a]',
-      '\\w',
-      '^',
-      '$',
-      '|',
-      'https',
-      '\\d',
-      '\\b',
-    ];
-    const origins = ['https://a.b', 'a://a', 'http://a:1', 'a.a://a.a:80', 'https://aa'];
-    const random = createRandom(1);
-    let unmatchable = 0;
-    for (let count = 0; count < 5_000; count++) {
-      let expression = '';
-      for (let length = 1 + random.below(7); length > 0; length--) {
-        const atom = random.pick(atoms);
-        const isAssertion = /[$^|b]$/.test(atom);
-        expression += atom + (isAssertion || random.chance(0.7) ? '' : random.pick(['*', '+', '?', '{2}']));
-      }
-      if (!matchesNoOrigin(expression)) continue;
-      unmatchable += 1;
-      // JavaScript reads these expressions as RE2 does. No match may end where the origin ends.
-      const matching = new RegExp(`(?:${expression})(?![^])`);
-      assert.deepEqual(
-        origins.filter(origin => matching.test(origin)),
-        [],
-        expression,
-      );
-    }
-    assert.ok(unmatchable > 500, String(unmatchable));
   });
 
   it('has only expressions that the API server accepts: each marks both ends of the host', () => {

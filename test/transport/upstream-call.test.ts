@@ -251,7 +251,7 @@ describe('a request that gets a 401', () => {
       throw Object.assign(new Error('no'), { code: 'ERR_INVALID_CHAR' });
     };
     first.lease().sink.end([]);
-    assert.equal((response.failure as UpstreamError | undefined)?.reason, 'protocol');
+    assert.equal((response.failure as UpstreamError | undefined)?.reason, 'other');
   });
 });
 

@@ -60,8 +60,6 @@ describe('a failed connection to the API server', () => {
       ['MALFORMED_HTTP2', 502, 'protocol', 'its answer is not valid HTTP/2'],
       ['RESPONSE_HEADERS_TOO_LARGE', 502, 'protocol', 'its response headers are too large'],
       ['TOO_MANY_RESPONSE_HEADERS', 502, 'protocol', 'its answer has more than 1000 header fields'],
-      ['ERR_INVALID_CHAR', 502, 'protocol', 'its answer is not valid HTTP/1.1'],
-      ['ERR_HTTP_INVALID_STATUS_CODE', 502, 'protocol', 'its answer is not valid HTTP/1.1'],
       ['', 502, 'other', 'the connection failed'],
     ] as const) {
       const cause = failed(code);

@@ -1,6 +1,6 @@
 import {
+  type ConnectionFailure,
   connectionFailure,
-  type FailureKind,
   firstError,
   isTlsFailure,
 } from '../../lib/connection-failure.js';
@@ -17,9 +17,9 @@ const meanings: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: "its answer's head is too large",
 };
 
-const advice: Partial<Record<FailureKind, string>> = {
-  'unknown authority': '; add the authority to the file that NODE_EXTRA_CA_CERTS names',
-  'no TLS': '; should its URL begin with http:// instead?',
+const advice: Partial<Record<ConnectionFailure['reason'], string>> = {
+  tls_unknown_authority: '; add the authority to the file that NODE_EXTRA_CA_CERTS names',
+  tls: '; should its URL begin with http:// instead?',
 };
 
 /**
@@ -51,7 +51,7 @@ function meaningOf(code: string): string {
   const known = meanings[code];
   if (known !== undefined) return known;
   const failure = connectionFailure(code);
-  if (failure !== undefined) return failure.words + (advice[failure.kind] ?? '');
+  if (failure !== undefined) return failure.words + (advice[failure.reason] ?? '');
   if (code.startsWith('HPE_')) return 'its answer is not HTTP';
   return isTlsFailure(code) ? 'the TLS handshake failed' : 'the connection failed';
 }

@@ -38,6 +38,15 @@ export function alertOf(page: Page, text: RegExp | string): Locator {
   return page.getByRole('alert').getByText(text);
 }
 
+/** Presses Tab until this element has the focus. */
+export async function tabTo(page: Page, element: Locator): Promise<void> {
+  for (let presses = 0; presses < 100; presses++) {
+    if (await element.evaluate(it => it === it.ownerDocument.activeElement)) return;
+    await page.keyboard.press('Tab');
+  }
+  assert.fail(`${element} is not reached by keyboard`);
+}
+
 /** Opens a page for an explorer at this URL of the proxy, at a fragment; without one, nothing is loaded yet. */
 export async function openPage(
   scope: Scope,

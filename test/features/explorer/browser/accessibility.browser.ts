@@ -6,18 +6,31 @@ import { openPage, startBrowser } from '../../../support/browser/page.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
 const scope = { after };
-const { proxy } = await startStack(scope, { flags: ['--reject-paths='] });
+const { proxy, server } = await startStack(scope, { flags: ['--reject-paths='] });
+// A list of more than one page, and a Pod that names other objects.
+for (let at = 0; at < 600; at++) {
+  const name = `page-${at}`;
+  server.write({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: 'team-1', name, uid: name } });
+}
+const spec = {
+  ...{ nodeName: 'node-0', serviceAccountName: 'default', containers: [{ name: 'app', image: 'x' }] },
+  volumes: [{ configMap: { name: 'settings' } }, { secret: { secretName: 'credentials' } }],
+};
+const metadata = { namespace: 'team-0', name: 'naming', uid: 'naming' };
+server.write({ apiVersion: 'v1', kind: 'Pod', metadata, spec });
 const browser = await startBrowser(scope);
 
 /** Each view, and a text that appears when it is drawn. */
 const views: Readonly<Record<string, string>> = {
   '/': 'Paths that are not resources',
   '/apis/apps/v1': 'statefulsets',
-  '/api/v1/namespaces/team-0/pods': '2 objects',
+  '/api/v1/namespaces/team-0/pods': '3 objects',
+  '/api/v1/namespaces/team-1/configmaps': 'Next page',
   '/api/v1/pods?watch=true': 'ADDED',
   '/apis/apps/v1/deployments?view=fields': 'Fields',
   '/apis/apps/v1/deployments?view=access': 'remove an object',
   '/api/v1/namespaces/team-0/pods/web-0': 'creationTimestamp',
+  '/api/v1/namespaces/team-0/pods/naming': 'ConfigMap settings',
   '/api/v1/namespaces/team-0/secrets/credentials': 'Show',
   '/api/v1/namespaces/team-0/pods/web-0/log': 'log line 4',
   '/readyz': 'readyz check passed',

@@ -65,7 +65,17 @@ const conditions = [
 const objects: readonly KubeObject[] = [
   {
     ...{ apiVersion: 'v1', kind: 'Pod', metadata: metadata('markup', { ownerReferences: [owner] }) },
-    spec: { containers: [{ name: markup, image: markup }], nodeName: markup },
+    spec: {
+      containers: [{ name: markup, image: markup, envFrom: [{ configMapRef: { name: `a\u0000b` } }] }],
+      ...{ nodeName: markup, serviceAccountName: 'a\nb' },
+      volumes: [
+        ...['..', '../x', 'a%2fb', '//evil.example', 'a\u202eb', 'a\u200bb', link].map(name => ({
+          configMap: { name },
+        })),
+        { secret: { secretName: markup } },
+        { persistentVolumeClaim: { claimName: 'a\\b' } },
+      ],
+    },
     status: { phase: markup, reason: markup, message: markup, podIP: markup, conditions },
   },
   { apiVersion: 'v1', kind: 'ConfigMap', metadata: metadata('markup'), data: { [markup]: markup, link } },
@@ -97,8 +107,8 @@ for (let line = 0; line < 3; line++) server.appendLog(namespace, 'markup', `${ma
 async function assertHarmless({ page, problems, requested }: OpenedPage): Promise<void> {
   assert.equal(await page.evaluate('typeof pwned'), 'undefined');
   assert.equal(await page.locator('.evil').count(), 0, 'no element came of the markup');
-  const schemes = await page.evaluate('[...document.links].map(({ href }) => new URL(href).protocol)');
-  assert.deepEqual([...new Set(schemes as string[])], ['http:']);
+  const origins = await page.evaluate('[...document.links].map(({ href }) => new URL(href).origin)');
+  assert.deepEqual([...new Set(origins as string[])], [proxy.url]);
   assert.deepEqual(problems, []);
   assertOwn(requested);
 }
@@ -139,6 +149,13 @@ describe('the page shows markup from the API as text', () => {
       await page.locator('main').getByText(text).filter({ visible: true }).first().waitFor();
       for (const details of await page.locator('main details > summary').all()) await details.click();
       await assertHarmless(opened);
+      if (!view.endsWith('/pods/markup')) continue;
+      // Of all that it names, one name is valid.
+      const uses = await page
+        .getByText(/^Uses /)
+        .getByRole('link')
+        .evaluateAll(links => links.map(({ hash }) => hash));
+      assert.deepEqual(uses, [`#/api/v1/namespaces/default/configmaps/${link.replace('=', '%3D')}`]);
     }
   });
 
@@ -154,6 +171,31 @@ describe('the page shows markup from the API as text', () => {
       await opened.page.getByRole('heading', { level: 1 }).waitFor();
       await assertHarmless(opened);
     }
+  });
+
+  it('in the token of the next page of a list', async t => {
+    const row = { cells: [markup], object: { metadata: metadata('row') } };
+    const remove = server.intercept(({ url = '' }, response) => {
+      if (!url.startsWith('/api/v1/namespaces/default/services')) return false;
+      const isFirst = !url.includes('continue=');
+      const meta = isFirst ? { continue: `${markup}\u0000&x=y#\n/../..\u202e`, remainingItemCount: 1 } : {};
+      const columnDefinitions = [{ name: 'Name', type: 'string' }];
+      response.writeHead(200, { 'Content-Type': 'application/json' });
+      response.end(JSON.stringify({ kind: 'Table', metadata: meta, columnDefinitions, rows: [row] }));
+      return true;
+    });
+    t.after(remove);
+    const opened = await openPage(t, browser, proxy.url);
+    const { page } = opened;
+    await opened.go('/api/v1/namespaces/default/services');
+    const next = page.locator('details').filter({ hasText: 'Next page' });
+    await next.locator('summary').click();
+    const command = await next.getByRole('region', { name: 'curl command' }).textContent();
+    assert.match(
+      command ?? '',
+      /continue=%3Cimg%20class[\w%().!~*'\\-]*%00%26x%3Dy%23%0A%2F\.\.%2F\.\.%E2%80%AE'$/,
+    );
+    await assertHarmless(opened);
   });
 
   it('in an error of the API server', async t => {

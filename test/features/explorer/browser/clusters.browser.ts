@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { delimiter } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { assertAccessible } from '../../../support/browser/axe.js';
-import { alertOf, openPage, startBrowser } from '../../../support/browser/page.js';
+import { alertOf, openPage, startBrowser, tabTo } from '../../../support/browser/page.js';
 import { until } from '../../../support/eventually.js';
 import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
 import { writeKubeconfig } from '../../../support/proxy/kubeconfig-file.js';
@@ -136,7 +136,7 @@ describe('the page with several clusters', () => {
       assert.equal(await main.locator('b').count(), 0, 'no name is HTML');
       const links = main.getByRole('list').getByRole('link');
       assert.deepEqual(await links.allTextContents(), names.slice(0, 3));
-      await links.nth(1).focus();
+      await tabTo(page, links.nth(1));
       await page.keyboard.press('Enter');
       await page.getByRole('heading', { name: 'configmaps' }).waitFor();
       await page.getByRole('link', { name: 'which' }).waitFor();

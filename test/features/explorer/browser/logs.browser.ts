@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { after, describe, it } from 'node:test';
 import type { Locator, Page } from 'playwright-core';
 import { assertAccessible } from '../../../support/browser/axe.js';
-import { openPage, startBrowser } from '../../../support/browser/page.js';
+import { openPage, startBrowser, tabTo } from '../../../support/browser/page.js';
 import { until } from '../../../support/eventually.js';
 import { twoUsers } from '../../../support/identities/two-users.js';
 import { startGateway, startStack } from '../../../support/proxy/stack.js';
@@ -61,15 +61,6 @@ async function isStill(page: Page): Promise<void> {
     before = after;
     return isSame;
   });
-}
-
-/** Presses Tab until this element has the focus. */
-async function tabTo(page: Page, element: Locator): Promise<void> {
-  for (let presses = 0; presses < 100; presses++) {
-    if (await element.evaluate(it => it === it.ownerDocument.activeElement)) return;
-    await page.keyboard.press('Tab');
-  }
-  assert.fail(`${element} is not reached by keyboard`);
 }
 
 it('a Pod’s log is that of the chosen container, and stays at its end until the reader scrolls up', async t => {

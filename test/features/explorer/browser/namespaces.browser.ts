@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { assertAccessible } from '../../../support/browser/axe.js';
-import { openPage, startBrowser } from '../../../support/browser/page.js';
+import { openPage, startBrowser, tabTo } from '../../../support/browser/page.js';
 import { defaultPolicy, type Policy } from '../../../support/fake-api-server/authorization.js';
 import { twoUsers } from '../../../support/identities/two-users.js';
 import { startGateway } from '../../../support/proxy/stack.js';
@@ -59,6 +59,11 @@ for (const [name, options] of Object.entries(windows)) {
       assert.deepEqual(links, ['team-0', 'team-9', 'team-10', 'team-a', 'team-d']);
       assert.equal(await page.getByText('0 objects').count(), 0);
       assert.equal(await page.locator('table').count(), 0);
+      await choice.getByText('This view asked to list pods in all namespaces.').waitFor();
+      await tabTo(page, choice.locator('summary'));
+      await page.keyboard.press('Enter');
+      const canI = await choice.getByRole('region', { name: 'kubectl command' }).textContent();
+      assert.match(canI ?? '', / auth can-i list pods --all-namespaces$/);
       // The menu has the same order.
       const menu = await page.getByLabel('Namespace').locator('option').allTextContents();
       assert.deepEqual(
@@ -66,7 +71,7 @@ for (const [name, options] of Object.entries(windows)) {
         links,
       );
       await assertAccessible(page);
-      await choice.getByRole('link', { name: 'team-d' }).focus();
+      await tabTo(page, choice.getByRole('link', { name: 'team-d' }));
       await page.keyboard.press('Enter');
       await page.getByRole('link', { name: 'web-of-team-d' }).waitFor();
       assert.match(page.url(), /namespaces\/team-d\/pods\?labelSelector=app/);
@@ -96,7 +101,7 @@ for (const [name, options] of Object.entries(windows)) {
       await page.getByRole('link', { name: 'web-of-team-d' }).waitFor();
       for (const view of ['/api/v1/pods', '/api/v1/pods?watch=true']) {
         await go(view);
-        const links = page.locator('.choice').getByRole('link');
+        const links = page.locator('.choice li').getByRole('link');
         await links.first().waitFor();
         assert.deepEqual(await links.allTextContents(), ['team-a', 'team-d']);
       }

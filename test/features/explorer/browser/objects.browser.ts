@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
-import { openPage, startBrowser } from '../../../support/browser/page.js';
+import { openPage, startBrowser, tabTo } from '../../../support/browser/page.js';
 import { until } from '../../../support/eventually.js';
 import type { KubeObject } from '../../../support/fake-api-server/objects.js';
 import { startStack } from '../../../support/proxy/stack.js';
@@ -241,6 +241,11 @@ describe('an object’s page', () => {
       ].sort((a, b) => hrefs.indexOf(a) - hrefs.indexOf(b)),
     );
     assert.equal(await page.locator('main b').count(), 0);
+    await tabTo(page, page.getByRole('link', { name: 'ConfigMap files' }));
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/configmaps\/files$/);
+    await until(() => page.evaluate<boolean>("document.activeElement.textContent === 'files'"));
+    await page.goBack();
     server.write({
       ...pod,
       metadata: meta('referring'),

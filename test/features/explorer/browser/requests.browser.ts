@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { Page } from 'playwright-core';
-import { openPage, startBrowser } from '../../../support/browser/page.js';
+import { assertAccessible } from '../../../support/browser/axe.js';
+import { openPage, startBrowser, tabTo } from '../../../support/browser/page.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { eventuallyPasses } from '../../../support/eventually.js';
 import { twoUsers } from '../../../support/identities/two-users.js';
@@ -16,7 +17,7 @@ import { temporaryFolder } from '../../../support/temporary-folder.js';
 
 const scope = { after };
 /** The path of the proxy's API is a part of each request and command. */
-const { proxy } = await startStack(scope, { flags: ['--api-prefix=/k8s/', '--reject-paths='] });
+const { server, proxy } = await startStack(scope, { flags: ['--api-prefix=/k8s/', '--reject-paths='] });
 const browser = await startBrowser(scope);
 const folder = temporaryFolder();
 
@@ -109,6 +110,40 @@ describe('the panel with the request of a view', () => {
     const watch = await commandsOf(page);
     await prints(watch.curl, /^\{"type":"ADDED"/);
     await prints(watch.kubectl, /"type": ?"ADDED"/);
+  });
+
+  it('explains the pages of a list, with the request for the next one', async t => {
+    const path = '/api/v1/namespaces/team-1/configmaps';
+    const { page } = await openPage(t, browser, proxy.url, path);
+    await page.getByText(/^\d+ objects?$/).waitFor();
+    assert.equal(await page.getByText('Next page').count(), 0, 'there is one page');
+    for (let at = 0; at < 600; at++) {
+      const name = `page-${String(at).padStart(3, '0')}`;
+      server.write({
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { namespace: 'team-1', name, uid: name },
+      });
+    }
+    await page.reload();
+    const next = page.locator('details').filter({ hasText: 'Next page' });
+    await next
+      .locator('summary')
+      .getByText(/limit=500&continue=\S+$/)
+      .waitFor();
+    await tabTo(page, next.locator('summary'));
+    await page.keyboard.press('Enter');
+    await next.getByText(/limit=500 asks for at most 500 objects\..*metadata\.continue/).waitFor();
+    await assertAccessible(page);
+    const command = async (name: string) =>
+      (await next.getByRole('region', { name: `${name} command` }).textContent()) ?? '';
+    for (const name of ['curl', 'kubectl']) {
+      const output = await run(await command(name));
+      assert.match(output, /page-5\d\d/);
+      assert.doesNotMatch(output, /page-[0-3]\d\d|"continue"/, 'it is the last page');
+    }
+    const table = (await runScript(page, await command('fetch'))) as { rows: readonly object[] };
+    assert.ok(table.rows.length > 99 && table.rows.length < 500);
   });
 
   it('has the path of a non-resource, a schema or a review', async t => {

@@ -72,6 +72,7 @@ describe('the page', () => {
       'sign-in/issuer.ts': [8_700, 7_800],
       'text/yaml-lines.ts': [19_300, 17_400],
       'views/access-view.tsx': [2_500, 2_200],
+      'views/fields-view.tsx': [1_300, 1_200],
       'views/log-view.tsx': [4_200, 3_800],
     };
     const entries = Object.values(outputs).flatMap(({ entryPoint }) => entryPoint ?? []);

@@ -33,7 +33,7 @@ export function CanI({ source, asked }: { readonly source: Source; readonly aske
       ...(subresource !== undefined && { subresource }),
     },
   });
-  return <RequestBar request={request} action={{ kind: 'command', words: wordsOf(asked) }} />;
+  return <RequestBar title="can-i" request={request} action={{ kind: 'command', words: wordsOf(asked) }} />;
 }
 
 /** A problem of a view. A refusal says what was asked for, and how to find out what is allowed. */

@@ -8,12 +8,12 @@ import { lazy } from '../parts/lazy.js';
 import { linkToList } from '../parts/links.js';
 import { Tabs } from '../parts/tabs.js';
 import type { Loaded } from '../state.js';
-import { FieldsView } from './fields-view.js';
 import { ListToolbar } from './list-toolbar.js';
 import { ObjectsView } from './objects-view.js';
 import { WatchView } from './watch-view.js';
 
 const AccessView = lazy(async () => (await import('./access-view.js')).AccessView);
+const FieldsView = lazy(async () => (await import('./fields-view.js')).FieldsView);
 
 /** A resource: its objects, their changes, its fields, and what the user may do with it. */
 export function ListView({

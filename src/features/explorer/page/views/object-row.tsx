@@ -55,7 +55,7 @@ export function ObjectRow({
           ))}
         </tr>
       </WideTable>
-      <RequestBar request={request} action={{ kind: 'row', ...object }} />
+      <RequestBar title="As a table" request={request} action={{ kind: 'row', ...object }} />
     </section>
   );
 }

@@ -136,6 +136,18 @@ describe('what a dashboard does for its page', () => {
     }
   });
 
+  it('works for Grafana without a flag: its server sends no Origin on, and what the browser says is of Grafana’s own page', async () => {
+    const headers = ['Sec-Fetch-Site: same-origin', 'Sec-Fetch-Mode: cors', 'X-Grafana-Referer: x', token];
+    for (const method of ['GET', 'POST']) {
+      const sent = {
+        method,
+        target: `${pod}:9090/proxy/api/v1/query`,
+        headers: [...headers, 'Content-Length: 0'],
+      };
+      assert.equal((await send(strict.port, sent)).code, 200, method);
+    }
+  });
+
   it(
     'works for a page of a local proxy of this program in front of a gateway, on each way up',
     encrypted,

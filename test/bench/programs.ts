@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { collectText } from '../support/collected-text.js';
 import { endChild, type Run, startChild } from './run.js';
@@ -16,10 +17,8 @@ export async function startProgram(run: Run, name: ProgramName, { kubeconfig }: 
   const isKubectl = name === 'kubectl';
   const command = isKubectl ? [tools.kubectl, 'proxy', ...flags] : own;
   // The log has one line per request, and goes to /dev/null.
-  const child = await startChild(run, 'program', command, ['ignore', 'pipe', isKubectl ? 'pipe' : 'ignore'], {
-    // As in the image. Node.js 20 does not know it.
-    NODE_COMPILE_CACHE: join(directory, 'compile-cache'),
-  });
+  const stdio = ['ignore', 'pipe', isKubectl ? 'pipe' : 'ignore'] as const;
+  const child = await startChild(run, 'program', command, [...stdio], environmentIn(directory));
   const [stdout, stderr] = [collectText(child.stdout), collectText(child.stderr)];
   const address = await new Promise<string>((resolve, reject) => {
     const fail = () => reject(new Error(`${command.join(' ')} did not start: ${stdout()}${stderr()}`));
@@ -37,4 +36,21 @@ export async function startProgram(run: Run, name: ProgramName, { kubeconfig }: 
     pid: child.pid as number,
     stop: () => endChild(child),
   };
+}
+
+/** Runs a command that ends at once with a guarded way to the upstream. Returns the milliseconds from the start of the process to its end. */
+export async function runTrue(run: Run, { kubeconfig }: Upstream): Promise<number> {
+  const { settings, directory } = run;
+  const own = [settings.node, '--v8-pool-size=1', settings.main];
+  const command = [...own, 'run', `--kubeconfig=${kubeconfig}`, '--quiet', '--', 'true'];
+  const began = performance.now();
+  const child = await startChild(run, 'program', command, 'ignore', environmentIn(directory));
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}`);
+  return performance.now() - began;
+}
+
+/** As in the image. Node.js 20 does not know it. */
+function environmentIn(directory: string): Readonly<Record<string, string>> {
+  return { NODE_COMPILE_CACHE: join(directory, 'compile-cache') };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -8,10 +9,12 @@ import type { TestContext } from 'node:test';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { clientFile, javascriptClientTest } from '../support/clients/javascript-client.js';
 import { eventually } from '../support/eventually.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { twoUsers } from '../support/identities/two-users.js';
 import { freePort } from '../support/ports.js';
-import { projectFile } from '../support/project.js';
+import { program, projectFile } from '../support/project.js';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
+import { writeAdminKubeconfig } from '../support/proxy/proxy.js';
 import { startGateway, startStack } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -77,25 +80,46 @@ const servers: Readonly<
   },
 };
 
-/** The flags for agents in deploy/clients.md; the audit log goes to standard output. */
-const document = await readFile(projectFile('deploy/clients.md'), 'utf8');
+/** The flags for agents in deploy/agents.md; the audit log goes to standard output. */
+const document = await readFile(projectFile('deploy/agents.md'), 'utf8');
 const flags = (/^kube-api-proxy (--read-only (?:.*\\\n)*.*)$/m.exec(document)?.[1] ?? '')
   .split(/[\s\\]+/)
   .map(flag => flag.replace(/^(--audit-log-path)=.*/, '$1=-'));
 
+/** The entries for an MCP client there, by their names: the arguments of the program, up to the command. */
+const entries = JSON.parse(/^```json\n([\s\S]*?)^```/m.exec(document)?.[1] ?? '').mcpServers as Readonly<
+  Record<string, { readonly command: string; readonly args: readonly string[] }>
+>;
+function runOf(server: string): readonly string[] {
+  const { args = [] } = Object.values(entries).find(entry => entry.args.at(-1) === server) ?? {};
+  assert.equal(args.at(-2), 'npx');
+  return args.slice(0, -2);
+}
+
 interface Agent {
   readonly audit: () => string;
-  /** Path of the kubeconfig. */
-  readonly kubeconfig: string;
+  /** Path of the kubeconfig; undefined if the server finds it itself. */
+  readonly kubeconfig?: string;
+  /** What the MCP server is started by. */
+  readonly before?: readonly string[];
 }
 
 /** The proxy with the flags for agents, and the kubeconfig that an agent gets. */
-const modes: Readonly<Record<string, (t: TestContext) => Promise<Agent>>> = {
+const modes: Readonly<Record<string, (t: TestContext, server: string) => Promise<Agent>>> = {
   async 'a local proxy'(t) {
     const { proxy } = await startStack(t, { flags });
     const kubeconfig = join(temporaryFolder(), 'config');
     await writeFile(kubeconfig, await (await fetch(`${proxy.url}/-/kubeconfig`)).text());
     return { audit: proxy.stdout, kubeconfig };
+  },
+  async 'a run'(t, server) {
+    const api = await startFakeApiServer();
+    t.after(() => api.kill());
+    const { path } = await writeAdminKubeconfig(api);
+    const audit = join(temporaryFolder(), 'audit.log');
+    const args = runOf(server).map(arg => arg.replace(/^(--audit-log-path)=.*/, `$1=${audit}`));
+    const before = [program, ...args.toSpliced(1, 0, `--kubeconfig=${path}`), process.execPath];
+    return { audit: () => readFileSync(audit, 'utf8'), before };
   },
   async 'a gateway'(t) {
     const directory = temporaryFolder();
@@ -117,11 +141,13 @@ for (const [server, { script, pods, secrets, deletion }] of Object.entries(serve
     javascriptClientTest(
       `${server} lists Pods through ${mode} with the flags for agents, and cannot read Secrets or delete a Pod`,
       async t => {
-        const { audit, kubeconfig } = await start(t);
+        const { audit, kubeconfig, before = [] } = await start(t, server);
         const HOME = temporaryFolder();
-        const args = server === 'kubernetes-mcp-server' ? ['--kubeconfig', kubeconfig] : [];
-        const call = await startServer(t, [clientFile(server, script), ...args], {
-          ...{ PATH: process.env['PATH'] ?? '', HOME, KUBECONFIG: kubeconfig, KUBECONFIG_PATH: kubeconfig },
+        const own = kubeconfig !== undefined && server === 'kubernetes-mcp-server';
+        const args = own ? ['--kubeconfig', kubeconfig] : [];
+        const call = await startServer(t, [...before, clientFile(server, script), ...args], {
+          ...{ PATH: process.env['PATH'] ?? '', HOME },
+          ...(kubeconfig !== undefined && { KUBECONFIG: kubeconfig, KUBECONFIG_PATH: kubeconfig }),
         });
         const listed = await call(...pods);
         assert.ok(!listed.isError, listed.text);
@@ -148,7 +174,7 @@ for (const [server, { script, pods, secrets, deletion }] of Object.entries(serve
 }
 
 javascriptClientTest(
-  'kubernetes-mcp-server over HTTP, with the file of deploy/clients.md, lets each caller act as themselves through a gateway',
+  'kubernetes-mcp-server over HTTP, with the file of deploy/agents.md, lets each caller act as themselves through a gateway',
   async t => {
     const files = await createServingFiles();
     const ca = files.authority.certificate;

@@ -11,6 +11,7 @@ export const pages = [
 /** Commands that a test of another file runs in its own way. */
 export const ranByOthers: readonly (readonly [command: RegExp, test: string])[] = [
   [/^npm start -- /, 'test/e2e/app/npm-scripts.test.ts'],
+  [/^kube(?:-api-proxy|ctl api-proxy) run /, 'test/deploy/run-examples.test.ts'],
   [/^npm run package && npm install --global /, 'test/deploy/packed-program.test.ts'],
   [
     /^curl .*localhost:8443\/-\/kubeconfig|^kubectl --kubeconfig gw\.yaml /,

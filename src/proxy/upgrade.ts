@@ -10,19 +10,20 @@ import { StallTimer } from '../lib/stall-timer.js';
 import type { OpenRequest } from '../request/context.js';
 import type { EndReason } from '../request/end-reason.js';
 import type { Question } from '../reviews/reviews.js';
-import type {
-  BodySink,
-  ResponseSink,
-  RoundTrip,
-  SwitchedResponse,
-  SwitchedSocket,
+import {
+  type BodySink,
+  LaggingError,
+  type ResponseSink,
+  type RoundTrip,
+  type SwitchedResponse,
+  type SwitchedSocket,
 } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
 import { UpstreamError } from '../transport/upstream-error.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import { type ProxyContext, sendAfter, tripFor, upstreamRequest } from './client-request.js';
 import { ClientWriter, type WriterOwner } from './client-writer.js';
-import { endUpgraded } from './endings.js';
+import { cut, endUpgraded } from './endings.js';
 import { farewell, isSpdy, isWebSocket, lastEvent } from './farewell.js';
 import { switchingProtocols } from './headers.js';
 import { longestEnd, type OpenStream, type StreamEnd } from './open-streams.js';
@@ -101,7 +102,9 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
     this.#client = socket;
     this.#early = [...early];
     this.#writer = new ClientWriter(request, context, this);
-    this.#stall = new StallTimer(socket, context.patience, () => this.#onStall());
+    const late = () => new UpstreamError(504, 'timeout', 'the API server does not answer the upgrade');
+    // The client's bytes have waited too long for an answer.
+    this.#stall = new StallTimer(socket, context.patience, () => this.#fail(late()));
   }
 
   get upgradedTo(): Cluster | undefined {
@@ -156,11 +159,6 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
     this.#stall.start();
   };
 
-  /** The client's bytes have waited too long for an answer. */
-  #onStall(): void {
-    this.#fail(new UpstreamError(504, 'timeout', 'the API server does not answer the upgrade'));
-  }
-
   switched({ statusMessage, headers, socket: upstream }: SwitchedResponse): BodySink {
     const client = this.#client;
     const { record, reply } = this.request;
@@ -203,6 +201,8 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
     upstream.on('error', error => {
       record.failure = error;
       record.endedBy ??= 'error';
+      // It has unread bytes, and may never read them.
+      if (error instanceof LaggingError) cut(client, { isDelimited: false });
     });
     return toClient;
   }

@@ -216,8 +216,9 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
       const isReplaced = this.#request.hidesRefusal || hasExpired(credential);
       if (isReplaced && !hasField(headers, fairnessField)) throw refusedCredential(credential);
     }
-    // A server of TLS that got plain HTTP.
-    if (statusCode === 400 && headers.length === 0) throw needsHttps(host);
+    // A server of TLS that got plain HTTP. Go's WebSockets have no fields in their refusals either.
+    if (statusCode === 400 && headers.length === 0 && this.#request.connection !== 'upgrade')
+      throw needsHttps(host);
     if (statusCode === 403 && this.#request.hidesRefusal) this.#readRefusal(statusMessage, headers);
     this.state = 'answered';
     // A watch stays in this state for long.

@@ -54,8 +54,8 @@ export class EventReader implements FrameSink {
   }
 
   skips(beginning: Buffer, isWhole: boolean): boolean {
-    const { bytes, at } = this.#format.added;
-    if (this.#skipsAdded && bytes.equals(beginning.subarray(at, at + bytes.length))) return true;
+    const { added, prefixLength: at } = this.#format;
+    if (this.#skipsAdded && added.equals(beginning.subarray(at, at + added.length))) return true;
     if (!isWhole) this.#format.checkBeginning?.(beginning);
     return false;
   }

@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.js';
 import { Moment } from '../../lib/moment.js';
 import type { AccessSource } from '../../transport/access.js';
 import { type BorrowedBytes, lastingBytes } from '../../transport/borrowed-bytes.js';
-import type { BodySink, ClientSink, ResponseSink, RoundTrip } from '../../transport/round-trip.js';
+import type { BodySink, ResponseSink, RoundTrip } from '../../transport/round-trip.js';
 import { type CallObserver, UpstreamCall } from '../../transport/upstream-call.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
 import { EventReader, eventFormatOf } from './event-reader.js';
@@ -13,7 +13,7 @@ import { compareVersions, type WatchEvent } from './watch-event.js';
 /** Who wants the stream, and gets it. */
 export interface StreamClient {
   readonly request: { readonly own: UpstreamRequest };
-  readonly sink: ClientSink;
+  readonly sink: ResponseSink;
   readonly observer: CallObserver;
 }
 
@@ -40,7 +40,7 @@ interface Exit {
  */
 export class InitialStream implements RoundTrip, ResponseSink, BodySink {
   readonly #call: UpstreamCall;
-  readonly #sink: ClientSink;
+  readonly #sink: ResponseSink;
   readonly #owner: StreamOwner;
   readonly #since: Moment;
   readonly #tables = new TableEvents();

@@ -16,7 +16,9 @@ const beginnings = ['{"type":', '{"object":'];
  */
 export const json: EventFormat = {
   frames: () => new Lines(),
-  added: { bytes: Buffer.from('{"type":"ADDED",'), at: 0 },
+  isText: true,
+  prefixLength: 0,
+  added: Buffer.from('{"type":"ADDED",'),
   checkBeginning(bytes) {
     const text = bytes.toString('latin1', 0, 32).replace(/[ \t\r]/g, '');
     if (!beginnings.some(beginning => text.startsWith(beginning) || beginning.startsWith(text)))

@@ -18,7 +18,9 @@ const magic = Buffer.from('k8s\0');
  */
 export const protobuf: EventFormat = {
   frames: protobufEvents,
-  added: { bytes: Buffer.from('\n\x05ADDED'), at: prefixLength },
+  isText: false,
+  prefixLength,
+  added: Buffer.from('\n\x05ADDED'),
   parse,
 };
 

@@ -1,4 +1,4 @@
-import type { ClientSink, RoundTrip } from '../../transport/round-trip.js';
+import type { ResponseSink, RoundTrip } from '../../transport/round-trip.js';
 import type { CallObserver } from '../../transport/upstream-call.js';
 import { type Ending, UnsharableError } from './lasting-watch.js';
 import { Lingering } from './lingering.js';
@@ -32,9 +32,18 @@ export class SharedWatches {
     this.unsharable = new UnsharableKeys(parts.clock);
   }
 
-  /** Lets a client join a shared watch, or sends its own request. The sink gets the response after this call. */
-  send(request: WatchRequest, sink: ClientSink, observer: CallObserver = {}): RoundTrip {
-    return new SharingTrip(this, this.#parts, { request, sink, observer }).start();
+  /**
+   * Lets a client join a shared watch, or sends its own request. The sink gets the response after this call.
+   *
+   * @param upgraded The sink for the answer of a shared watch, if the client's own request switches protocols.
+   */
+  send(
+    request: WatchRequest,
+    sink: ResponseSink,
+    observer: CallObserver = {},
+    upgraded?: ResponseSink,
+  ): RoundTrip {
+    return new SharingTrip(this, this.#parts, { request, sink, observer, upgraded }).start();
   }
 
   /** Closes each shared watch when its last client has left, and shares no new watch. */

@@ -1,5 +1,5 @@
 import type { ReviewingCluster } from '../../reviews/access-review.js';
-import type { RoundTrip } from '../../transport/round-trip.js';
+import type { ResponseSink, RoundTrip } from '../../transport/round-trip.js';
 import { UpstreamCall } from '../../transport/upstream-call.js';
 import { SentRequest } from '../../transport/upstream-request.js';
 import { InitialStream, type StreamClient } from './initial-stream.js';
@@ -22,7 +22,11 @@ interface Shared {
 }
 
 /** Who wants a watch, and gets its response. */
-type Client = StreamClient & { readonly request: WatchRequest };
+interface Client extends StreamClient {
+  readonly request: WatchRequest;
+  /** The sink for the answer of a shared watch, if its own request switches protocols. */
+  readonly upgraded: ResponseSink | undefined;
+}
 
 /** Finds the watch for one client: a shared one, or one of its own. */
 export class SharingTrip implements RoundTrip {
@@ -55,6 +59,7 @@ export class SharingTrip implements RoundTrip {
     if (this.#isAborted) return;
     if (request === undefined) this.#goAlone();
     else if (this.#shared.unsharable.has(request)) this.#goAlone('own');
+    else if (request.version === undefined && this.#client.upgraded !== undefined) this.#goAlone('own');
     else if (request.version === undefined) this.#beginWithObjects(request);
     else if (request.api !== undefined && !(await rights.isCertain(request.question)))
       this.#goAlone('refused');
@@ -92,7 +97,8 @@ export class SharingTrip implements RoundTrip {
     const { isStillValid: isKnown } = this.#client.request;
     const { api, question } = request;
     const isStillValid = api === undefined ? isKnown : () => rights.check(question, isKnown);
-    return new Watcher(watch, request, { sink: this.#client.sink, isStillValid }, this.#parts);
+    const { sink, upgraded = sink } = this.#client;
+    return new Watcher(watch, request, { sink: upgraded, isStillValid }, this.#parts);
   }
 
   #begin(watcher: Watcher, { upstream: { sentWith } }: SharedWatch): boolean {

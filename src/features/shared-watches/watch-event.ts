@@ -62,8 +62,12 @@ export const initialEventsEnd = 'k8s.io/initial-events-end';
 /** A format of watch events. */
 export interface EventFormat {
   frames(): FrameReader;
-  /** How the API server writes the beginning of an initial event, and at which position that is. */
-  readonly added: { readonly bytes: Buffer; readonly at: number };
+  /** Whether its messages over a WebSocket are text. */
+  readonly isText: boolean;
+  /** How many bytes of a frame come before the event itself. */
+  readonly prefixLength: number;
+  /** How the API server writes the beginning of an initial event. */
+  readonly added: Buffer;
   /** Throws an Error if an incomplete frame, which begins with these bytes, is no event. Otherwise it would be kept until it is whole. */
   checkBeginning?(bytes: Buffer): void;
   /** Throws an Error for what is no event. */

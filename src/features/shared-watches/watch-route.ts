@@ -6,6 +6,7 @@ import type { CreateRoute, OpenCallers } from '../../proxy/route.js';
 import type { OpenRequest } from '../../request/context.js';
 import { attributesOf } from '../../reviews/attributes.js';
 import type { Reviews } from '../../reviews/reviews.js';
+import type { ResponseSink } from '../../transport/round-trip.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
 import { RingBudget } from './event-ring.js';
 import { type OwnRights, Rights } from './rights.js';
@@ -13,6 +14,8 @@ import { SharedWatches } from './share-watches.js';
 import type { SharedWatchParts } from './shared-watch.js';
 import { Turns } from './turns.js';
 import type { LocalApi, WatchRequest } from './watch-to-share.js';
+import { acceptedHandshake, withoutHandshake } from './websockets/handshake.js';
+import { Messages, WebSocketClient } from './websockets/websocket-client.js';
 
 /** The APIs of a cluster whose watches users share with each other. */
 export interface CommonApis {
@@ -29,7 +32,7 @@ interface ClusterWatches {
 }
 
 /**
- * Makes a route that takes the watches of clients. Those of one cluster can share; its shared watches are made when its first client asks,
+ * Makes a route that takes the watches of clients, plain ones and those over WebSockets. Those of one cluster can share; its shared watches are made when its first client asks,
  * and end with the cluster. All clusters together share the memory for events, and the turns in which clients get them.
  *
  * @param buffer Bytes of memory for events.
@@ -61,14 +64,32 @@ export function createWatchRoute(
     }
     return found;
   };
-  return callers => ({
-    take(request, own, sink) {
-      if (own.body !== undefined || !isWatch(request)) return undefined;
+  const messages = new Messages();
+  return callers => {
+    const send = (
+      request: OpenRequest,
+      own: UpstreamRequest,
+      sink: ResponseSink,
+      upgraded?: ResponseSink,
+    ) => {
       const { watches, apis } = watchesOf(request.cluster);
       const api = callers && apis?.of(request.path.decidedOn);
-      return watches.send({ ...watchRequest(request, own, callers), api }, sink, request.record);
-    },
-  });
+      return watches.send({ ...watchRequest(request, own, callers), api }, sink, request.record, upgraded);
+    };
+    return {
+      take(request, own, sink) {
+        if (own.body !== undefined || !isWatch(request)) return undefined;
+        return send(request, own, sink);
+      },
+      takeUpgrade(request, own, sink) {
+        const handshake = isWatch(request) ? acceptedHandshake(own.headers) : undefined;
+        if (handshake === undefined) return undefined;
+        const client = new WebSocketClient(handshake, sink, messages);
+        client.trip = send(request, own, sink, client);
+        return client.trip;
+      },
+    };
+  };
 }
 
 /** Whether a request is a watch of resources. A program behind a subresource may use the same words for something else. */
@@ -84,11 +105,12 @@ export function watchRequest(
 ): WatchRequest {
   const { head, record } = request;
   const { rawPath, query } = request.path.forServer;
+  const rawHeaders = head.asksForUpgrade ? withoutHandshake(head.rawHeaders) : head.rawHeaders;
   return {
     own,
     path: rawPath,
     query,
-    rawHeaders: callers === undefined ? head.rawHeaders : withoutWho(head.rawHeaders),
+    rawHeaders: callers === undefined ? rawHeaders : withoutWho(rawHeaders),
     requestId: record.origin.requestId,
     expires: callers?.endOf(request),
     attributes: attributesOf(request.path.info, query),

@@ -1,7 +1,12 @@
 import type { Clock } from '../../lib/clock.js';
 import { Deferred } from '../../lib/promises.js';
 import type { BorrowedBytes } from '../../transport/borrowed-bytes.js';
-import { type BodySink, type ClientSink, LaggingError, type RoundTrip } from '../../transport/round-trip.js';
+import {
+  type BodySink,
+  LaggingError,
+  type ResponseSink,
+  type RoundTrip,
+} from '../../transport/round-trip.js';
 import { type EventRing, portion } from './event-ring.js';
 import { type Ending, type LastingWatch, UnsharableError } from './lasting-watch.js';
 import type { ShareObserver } from './metrics.js';
@@ -32,7 +37,7 @@ interface WatcherParts {
 
 /** Where a client's events go, and what says whether it may go on. */
 interface Client {
-  readonly sink: ClientSink;
+  readonly sink: ResponseSink;
   readonly isStillValid: CredentialCheck | undefined;
 }
 
@@ -49,7 +54,7 @@ export class Watcher implements RoundTrip, Turn, Guest {
   readonly #parts: WatcherParts;
   /** Whether the client asked for bookmarks. */
   readonly #bookmarks: boolean;
-  readonly #sink: ClientSink;
+  readonly #sink: ResponseSink;
   readonly sender: Sender;
   readonly stay: Stay;
   #watch: WatchSource;

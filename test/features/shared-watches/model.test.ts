@@ -32,9 +32,12 @@ class World {
   readonly rights: Rights;
   /**
    * How many clients got changes after the objects, how many of them by a stream of their own, and how many moved later than at the bookmark;
-   * how many ended because of their credential, and for how many it was not known.
+   * how many ended because of their credential, and for how many it was not known; how many WebSockets were closed.
    */
-  readonly seen = { followed: 0, stayed: 0, 'moved later': 0, 'taken out': 0, unknown: 0 };
+  readonly seen = {
+    ...{ followed: 0, stayed: 0, 'moved later': 0, 'taken out': 0, unknown: 0 },
+    'closed WebSockets': 0,
+  };
   /** Whether every credential is valid. */
   #isCalm = false;
   /** What is wrong with a client; undefined while nothing is. */
@@ -135,6 +138,7 @@ class World {
         bookmarks: initial || random.chance(0.5),
         ...(!isCommon && { isAllowed: async () => random.chance(0.9) }),
         ...(random.chance(0.5) && { isStillValid: () => this.judge(client) }),
+        webSocket: !initial && random.chance(0.4),
       });
       this.guests.push({ client, version, isPaused: false });
       this.rights.follow(client);
@@ -220,7 +224,10 @@ class World {
         ({ request }) => fieldValue(request.headers, 'x-client') === client.id,
       );
       assert.ok(isThere || client.asked.initial !== true, 'a client waits for objects');
-      if (client.ended !== undefined) this.leave(guest);
+      if (client.ended === undefined) continue;
+      if (client.closed !== undefined) this.seen['closed WebSockets'] += 1;
+      assert.ok(client.socket === undefined || (client.ended === 'end') === (client.closed === 1000));
+      this.leave(guest);
     }
   }
 
@@ -247,7 +254,7 @@ const tooOld = '{"type":"ERROR","object":{"kind":"Status","code":410,"metadata":
 describe('shared watches under random events', () => {
   const seen = {
     ...{ opened: 0, ring: 0, own: 0, refused: 0, resumed: 0, lagged: 0, initial: 0, moved: 0 },
-    ...{ followed: 0, stayed: 0, 'moved later': 0, 'taken out': 0, unknown: 0 },
+    ...{ followed: 0, stayed: 0, 'moved later': 0, 'taken out': 0, unknown: 0, 'closed WebSockets': 0 },
     ...{ 'as another': 0, refusals: 0, expelled: 0, 'not confirmed': 0, 'rights ended': 0 },
   };
 

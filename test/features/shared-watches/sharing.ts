@@ -109,7 +109,9 @@ export class Sharing {
   readonly send = (client: WatchingClient): void => {
     const { isAllowed } = client.asked;
     if (isAllowed !== undefined) this.server.rights.set(client.name, isAllowed);
-    client.trip = this.shared.send(client, client, client.observer);
+    const { upgraded } = client;
+    client.trip = this.shared.send(client, client, client.observer, upgraded);
+    if (upgraded !== undefined) upgraded.trip = client.trip;
   };
 
   /** Lets a client join. The API server answers only if another client has opened the watch. */

@@ -1,12 +1,24 @@
+import assert from 'node:assert/strict';
 import type {
   CredentialCheck,
   LocalApi,
   WatchRequest,
 } from '../../../src/features/shared-watches/watch-to-share.js';
+import {
+  Messages,
+  WebSocketClient,
+} from '../../../src/features/shared-watches/websockets/websocket-client.js';
 import type { BorrowedBytes } from '../../../src/transport/borrowed-bytes.js';
-import type { BodySink, ClientSink, RoundTrip } from '../../../src/transport/round-trip.js';
+import type {
+  BodySink,
+  ClientSink,
+  RoundTrip,
+  SwitchedResponse,
+  SwitchedSocket,
+} from '../../../src/transport/round-trip.js';
 import type { CallObserver } from '../../../src/transport/upstream-call.js';
 import type { SentRequest, UpstreamRequest } from '../../../src/transport/upstream-request.js';
+import { serverFrames } from '../../support/clients/websocket-client.js';
 import { upstreamRequestTo } from '../../support/transport/upstream-requests.js';
 
 /** The watch that a test's client asks for. */
@@ -30,9 +42,12 @@ export interface Asked {
   /** By default it shares with its own user alone. */
   readonly api?: LocalApi | undefined;
   readonly auditId?: string;
+  /** Whether it watches over a WebSocket. */
+  readonly webSocket?: boolean;
 }
 
 let clients = 0;
+const messages = new Messages();
 
 /** A client's watch, and all that it has received. */
 export class WatchingClient implements WatchRequest, ClientSink, BodySink {
@@ -56,6 +71,11 @@ export class WatchingClient implements WatchRequest, ClientSink, BodySink {
   /** How often `idle` was called. */
   idles = 0;
   onData: () => void = () => {};
+  /** Its end of the WebSocket, and the code with which it was closed. */
+  socket: SwitchedSocket | undefined;
+  closed: number | undefined;
+  /** What has come over the WebSocket. */
+  readonly raw: Buffer[] = [];
   /** The bytes that it has not taken when it pauses. */
   waiting = 64 * 1024;
 
@@ -119,6 +139,43 @@ export class WatchingClient implements WatchRequest, ClientSink, BodySink {
     this.status = statusCode;
     this.headers = headers;
     return this;
+  }
+
+  /** Where the answer of a shared watch goes, if that is not the client itself. */
+  get upgraded(): WebSocketClient | undefined {
+    return this.asked.webSocket === true
+      ? new WebSocketClient(['Upgrade', 'websocket'], this, messages)
+      : undefined;
+  }
+
+  switched({ socket, headers }: SwitchedResponse): BodySink {
+    this.status = 101;
+    this.headers = headers;
+    this.socket = socket;
+    socket
+      .on('end', () => {
+        this.ended ??= 'end';
+      })
+      .on('error', error => {
+        this.ended ??= error;
+      })
+      .resume();
+    return { data: chunk => this.#read(chunk.view()), idle() {} };
+  }
+
+  #read(bytes: Buffer): void {
+    this.raw.push(bytes);
+    const frames = serverFrames(bytes);
+    assert.ok(frames.length > 0, 'frames come whole');
+    for (const { opcode, payload } of frames) {
+      assert.equal(this.closed, undefined);
+      if (opcode === 0x88) this.closed = payload.readUInt16BE();
+      else if (opcode === 0x81) {
+        assert.equal(payload.indexOf('\n'), payload.length - 1, 'a message is one event');
+        this.text += payload.toString('latin1');
+        this.onData();
+      }
+    }
   }
 
   data(chunk: BorrowedBytes): void {

@@ -103,7 +103,7 @@ export function clientFrame(opcode: number, payload: Buffer | string, isLast = t
   const bytes = Buffer.from(payload as string);
   const head = Buffer.alloc(bytes.length < 126 ? 2 : 4);
   head[0] = (isLast ? 0x80 : 0) | opcode;
-  head[1] = 0x80 | (bytes.length < 126 ? bytes.length : 126);
+  head[1] = 0x80 | Math.min(bytes.length, 126);
   if (head.length === 4) head.writeUInt16BE(bytes.length, 2);
   return Buffer.concat([head, mask, bytes.map((byte, index) => byte ^ (mask[index % 4] as number))]);
 }

@@ -4,7 +4,7 @@ import { SteppedFrames } from '../../lib/frames.js';
 export const opcodes = { text: 0x1, binary: 0x2, close: 0x8, ping: 0x9, pong: 0xa } as const;
 /** RFC 6455, section 7.4.1. */
 export const normalClosure = 1000;
-export const protocolError = 1002;
+const protocolError = 1002;
 export const policyViolation = 1008;
 /** The most bytes of a control frame. */
 const mostControlBytes = 125;

@@ -24,8 +24,12 @@ export interface Core {
   readonly cluster: Cluster;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** That of the program. */
+  readonly version: string;
   /** The environment of the process: it may name a proxy server for connections. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Whether only programs of this machine can reach the listener, and nobody asks who they are. */
+  readonly isLocal: boolean;
   /** Milliseconds between two readings of files that are followed; undefined for the default. */
   readonly rereadInterval: number | undefined;
   /** Asks what users may do. */

@@ -11,6 +11,7 @@ import { streamEnds } from './features/stream-ends/feature.js';
 import { tls } from './features/tls/feature.js';
 import { tokenFile } from './features/token-file/feature.js';
 import { tokenReview } from './features/token-review/feature.js';
+import { tracing } from './features/tracing/feature.js';
 import { visibleNamespaces } from './features/visible-namespaces/feature.js';
 
 /**
@@ -34,4 +35,5 @@ export const features = [
   explorer,
   servedKubeconfig,
   run,
+  tracing,
 ] as const;

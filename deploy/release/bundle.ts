@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { bundledPackages } from './bundled-packages.js';
 
@@ -50,6 +50,21 @@ const asciiExpressions: Plugin = {
 /** Each is loaded where an option needs it, from a file of its own: program.js would be larger by 1.5 MB of memory. */
 const seldom = ['re2js', 'socks', 'undici'];
 
+/** The same for what a feature loads when it is on: all that its libraries.ts names, in one file. */
+const ofFeatures = readdirSync('src/features')
+  .filter(feature => existsSync(`src/features/${feature}/libraries.ts`))
+  .map(feature => ({ name: `${feature}-libraries`, file: `src/features/${feature}/libraries.ts` }));
+
+const loadLater: Plugin = {
+  name: 'load-later',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/libraries\.js$/ }, ({ importer }) => {
+      const [, feature] = /\/features\/([^/]+)\/[^/]+$/.exec(importer) ?? [];
+      return feature === undefined ? undefined : { path: `${feature}-libraries`, external: true };
+    });
+  },
+};
+
 const options = {
   bundle: true,
   format: 'cjs',
@@ -73,12 +88,15 @@ mkdirSync('build/metafiles', { recursive: true });
 await bundle('bundle', {
   entryPoints: { program: 'src/main.ts' },
   external: seldom,
-  plugins: [leaveOut, asciiExpressions],
+  plugins: [leaveOut, asciiExpressions, loadLater],
   supported: { 'dynamic-import': false },
   banner: { js: "'use strict';const __url=require('node:url').pathToFileURL(__filename).href;" },
 });
 await bundle('libraries', {
-  entryPoints: Object.fromEntries(seldom.map(name => [`${name}/index`, name])),
+  entryPoints: Object.fromEntries([
+    ...seldom.map(name => [`${name}/index`, name]),
+    ...ofFeatures.map(({ name, file }) => [`${name}/index`, file]),
+  ]),
   outdir: 'dist/node_modules',
   sourcemap: false,
 });

@@ -17,6 +17,7 @@ import { type Clock, systemClock } from '../lib/clock.js';
 import { droppedLines, type Logger } from '../observability/log/logger.js';
 import { withClusterLabel, withoutClusterLabel } from '../observability/metrics/cluster-label.js';
 import { createMetrics, type Metrics } from '../observability/metrics/metrics.js';
+import { isBeyondLoopback } from '../options/exposure.js';
 import { authenticationMethods, methodsOn } from '../options/facts.js';
 import type { Options } from '../options/table.js';
 import { OpenStreams } from '../proxy/open-streams.js';
@@ -128,6 +129,8 @@ export async function createProgram(
     features,
     core: {
       ...{ cluster, logger, clock, env, metrics, missingRights, reviews },
+      version: info.version,
+      isLocal: !asksCallers && !isBeyondLoopback(options),
       rereadInterval: info.rereadInterval,
       callerRules: callerRulesOf(options, logger),
     },

@@ -13,11 +13,16 @@ export interface PhaseObserver {
   phase(name: Phase, from: number, to: number, error?: unknown, shared?: object): void;
 }
 
-/** Tells an observer, if there is one, how long a promise takes that other requests may wait for too. Returns the promise. */
-export function timed<T>(observer: PhaseObserver | undefined, name: Phase, promise: Promise<T>): Promise<T> {
+/** Tells an observer, if there is one, how long a promise takes. Returns the promise. */
+export function timed<T>(
+  observer: PhaseObserver | undefined,
+  name: Phase,
+  promise: Promise<T>,
+  shared?: object,
+): Promise<T> {
   if (observer === undefined) return promise;
   const from = performance.now();
-  const ended = (error?: unknown) => observer.phase(name, from, performance.now(), error, promise);
+  const ended = (error?: unknown) => observer.phase(name, from, performance.now(), error, shared);
   promise.then(() => ended(), ended);
   return promise;
 }

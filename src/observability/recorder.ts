@@ -33,6 +33,8 @@ export interface Recording {
   received(): void;
   /** The request was sent to the API server at this host, as this user; undefined without impersonation. */
   sentAs(user: UserInfo | undefined, host: string): void;
+  /** The API server has answered, with this status code and Audit-Id. */
+  answered?(code: number, auditId: string | undefined): void;
   annotate(key: string, value: string): void;
   /** The head of a long-running request's answer was sent, or its connection was switched to another protocol. */
   started(code: number): void;

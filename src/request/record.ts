@@ -159,6 +159,7 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   answeredUpstream(code: number, auditId: string | undefined): void {
     // A part of the head would keep the whole head, for as long as the request.
     this.auditId = this.longRunning && auditId !== undefined ? copyOf(auditId, 128) : auditId;
+    for (const recording of this.recordings ?? []) recording.answered?.(code, this.auditId);
     // An API server with CORS answers OPTIONS with success for every path.
     this.hasSucceeded = isSuccess(code) && this.origin.method !== 'OPTIONS';
   }

@@ -88,7 +88,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
     try {
       const access = this.#source.current ?? this.#source.access();
       if (access instanceof Promise) {
-        const waited = timed(this.#observer.trace, 'credential', access);
+        const waited = timed(this.#observer.trace, 'credential', access, access);
         waited.then(late => this.#send(late)).catch(this.#onThrow);
       } else this.#send(access);
     } catch (error) {
@@ -176,7 +176,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
     this.state = 'renewing';
     this.#held = response;
     this.#lease?.pause();
-    timed(this.#observer.trace, 'credential', renewal)
+    timed(this.#observer.trace, 'credential', renewal, renewal)
       .then(next => this.#onRenewal(next, response))
       .catch(this.#onThrow);
     return response;

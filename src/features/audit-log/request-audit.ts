@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { RequestInfo } from '../../kubernetes/request-info.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import type { RecordedRequest, Recording } from '../../observability/recorder.js';
+import { microTime } from '../common/micro-time.js';
 import {
   type AuditEvent,
   type AuditStage,
@@ -121,19 +122,6 @@ function impersonatedBy(user: AuditUser, impersonated: UserInfo | undefined): Au
   if (impersonated === undefined) return undefined;
   const acting = auditUser(impersonated);
   return JSON.stringify(acting) === JSON.stringify(user) ? undefined : acting;
-}
-
-/** Milliseconds between the monotonic clock and the wall clock. */
-let offset = performance.timeOrigin;
-/** If the two clocks differ by more milliseconds, somebody has set the wall clock. */
-const tolerance = 2;
-
-/** Milliseconds since 1970, with microseconds as the fraction; follows the wall clock when that is set. */
-export function microTime(): number {
-  const monotonic = performance.now();
-  const wall = Date.now();
-  if (Math.abs(offset + monotonic - wall) > tolerance) offset = wall - monotonic;
-  return offset + monotonic;
 }
 
 /** The time in the form of `metav1.MicroTime`: RFC 3339 in UTC with six digits after the second. */

@@ -8,8 +8,9 @@ import {
   responseStatus,
   sourceIPs,
 } from '../../../src/features/audit-log/event.js';
-import { formatMicroTime, microTime } from '../../../src/features/audit-log/request-audit.js';
+import { formatMicroTime } from '../../../src/features/audit-log/request-audit.js';
 import { loggableUri } from '../../../src/features/audit-log/request-uri.js';
+import { microTime } from '../../../src/features/common/micro-time.js';
 import { parseRequestInfo } from '../../../src/kubernetes/request-info.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
 import { assertLinearIn } from '../../support/field-lists.js';

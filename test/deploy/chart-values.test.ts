@@ -97,6 +97,8 @@ const settings: Readonly<Record<string, readonly [value: unknown, made: RegExp]>
     [{ name: 'edge' }],
     /"kind":"TLSRoute",.+"parentRefs":\[\{"name":"edge"\}\],"hostnames":\["gw\.example"\]/,
   ],
+  'tracing.endpoint': ['http://collector:4318', /"--tracing-endpoint=http:\/\/collector:4318"/],
+  'tracing.samplingRatePerMillion': [7, /"--tracing-sampling-rate-per-million=7"/],
   'service.annotations': [{ of: 'service' }, /"annotations":\{"of":"service"\}/],
   'service.loadBalancerSourceRanges': [['192.0.2.0/24'], /"loadBalancerSourceRanges":\["192\.0\.2\.0\/24"\]/],
   'autoscaling.minReplicas': [3, /"minReplicas":3/],

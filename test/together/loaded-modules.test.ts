@@ -39,11 +39,15 @@ const seldom: readonly {
     ],
     env: { HTTPS_PROXY: 'socks5://127.0.0.1:1' },
   },
+  {
+    names: ['@opentelemetry/api', '@opentelemetry/sdk-trace'],
+    args: ['--tracing-endpoint=http://127.0.0.1:1'],
+  },
   { names: ['@marcbachmann/cel-js'], args: [`--authentication-config=${issuers}`] },
 ];
 
 /** Modules that the packages in the bundle import and never use here. */
-const never = ['ajv', 'fast-uri', 'light-my-request', 'thread-stream', 'ws', '@opentelemetry/api'];
+const never = ['ajv', 'fast-uri', 'light-my-request', 'thread-stream', 'ws'];
 
 let kubeconfig: KubeconfigFile;
 

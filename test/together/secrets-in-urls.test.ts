@@ -62,8 +62,14 @@ describe('the password of a URL that the program refuses is in no start-up probl
     });
   }
 
-  test('the flags with a URL are those of the API server, the issuer, a proxy and the address of clients', () => {
-    assert.deepEqual(urlFlags.map(flagName).sort(), ['oidc-issuer-url', 'proxy-url', 'public-url', 'server']);
+  test('the flags with a URL are those of the API server, the issuer, a proxy, the address of clients and a collector', () => {
+    assert.deepEqual(urlFlags.map(flagName).sort(), [
+      'oidc-issuer-url',
+      'proxy-url',
+      'public-url',
+      'server',
+      'tracing-endpoint',
+    ]);
   });
 });
 

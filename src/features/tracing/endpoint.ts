@@ -18,11 +18,12 @@ export function endpointOf(
   const found = flag === '' ? fromVariables(env) : { where: '--tracing-endpoint', text: flag, isBase: false };
   if (found === undefined) return { url: undefined };
   const { where, text, isBase } = found;
+  // The value is not told: it may have a password in it.
+  if (text.includes('@'))
+    return { problems: [`${where} has an @ in it; OTEL_EXPORTER_OTLP_HEADERS can have a password`] };
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
-    // The value is not told: it may have a password in it.
-    const rest = 'is not an http:// or https:// URL without a user (for example http://collector:4318)';
-    return { problems: [`${where} ${rest}`] };
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    return { problems: [`${where} is not an http:// or https:// URL (for example http://collector:4318)`] };
   }
   const problems = fileProblems(env);
   if (problems.length > 0) return { problems };

@@ -11,7 +11,7 @@ const run = promisify(execFile);
 
 test('dist/ has only ASCII characters, each of which takes one byte of memory', async () => {
   const libraries = await readdir(projectFile('dist/node_modules'));
-  assert.equal(libraries.length, 3);
+  assert.ok(libraries.length >= 3, libraries.join());
   const files = ['main.js', 'program.js', ...libraries.map(name => `node_modules/${name}/index.js`)];
   for (const file of files) {
     const text = await readFile(projectFile(`dist/${file}`));

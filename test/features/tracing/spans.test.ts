@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { type EndedSpan, Spans } from '../../../src/features/tracing/spans.js';
 import { eventuallyPasses } from '../../support/eventually.js';
-import { Collector } from './collector.js';
+import { Collector } from '../../support/upstreams/trace-collector.js';
 
 async function start(t: TestContext) {
   const collector = await Collector.start(t);

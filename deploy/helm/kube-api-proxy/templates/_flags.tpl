@@ -106,6 +106,13 @@
 # Who did what, on stdout; the program's own log is on stderr. Every line of both is JSON.
 - --audit-log-path=-
 {{- end }}
+{{- with .Values.tracing }}
+{{- if .endpoint }}
+# Traces of so many of a million requests.
+- {{ printf "--tracing-endpoint=%s" .endpoint | quote }}
+- --tracing-sampling-rate-per-million={{ int64 .samplingRatePerMillion }}
+{{- end }}
+{{- end }}
 {{- with .Values.shutdown }}
 - --shutdown-delay={{ .delay }}s
 - --shutdown-grace={{ .grace }}s

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PbfReader } from 'pbf';
-import type { Scope } from '../../support/scope.js';
+import type { Scope } from '../scope.js';
 
 /** A span as a collector gets it (opentelemetry-proto, trace.proto). Numbers of kinds are those of the enumeration: 1 internal, 2 server, 3 client. */
 export interface ReceivedSpan {

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { send as sendRaw } from '../e2e/leg.js';
+import { Collector } from '../support/upstreams/trace-collector.js';
+import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { startInProcess } from '../support/proxy/in-process.js';
+import { writeAdminKubeconfig } from '../support/proxy/proxy.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
+
+const server = await startFakeApiServer();
+const kubeconfig = await writeAdminKubeconfig(server);
+after(() => server.kill());
+
+const parent = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' };
+const pod = '/api/v1/namespaces/default/pods/web-0';
+
+for (const rate of [0, 1_000_000]) {
+  test(`of authenticated callers the rate alone decides (${rate}), and only monitoring continues its trace`, async t => {
+    const file = join(temporaryFolder(), 'tokens');
+    writeFileSync(file, 'a,ann,1,team\nm,mon,2,"system:monitoring,team"\n');
+    const audit = join(temporaryFolder(), 'audit.log');
+    const collector = await Collector.start(t);
+    const proxy = await startInProcess(t, [
+      ...[`--kubeconfig=${kubeconfig.path}`, `--tracing-endpoint=${collector.url}`],
+      `--tracing-sampling-rate-per-million=${rate}`,
+      ...['--tracing-user', `--token-auth-file=${file}`, `--audit-log-path=${audit}`],
+      ...['--allow-system-identities=system:monitoring', '--log-level=debug'],
+    ]);
+    const ask = (token: string) =>
+      sendRaw(proxy.port, {
+        target: pod,
+        headers: [
+          `Authorization: Bearer ${token}`,
+          `traceparent: 00-${parent.traceId}-${parent.spanId}-01`,
+          'tracestate: a=1',
+        ],
+      });
+    const codes = [(await ask('a')).code, (await ask('m')).code, (await ask('none')).code];
+    await proxy.stop();
+    assert.deepEqual(codes.slice(2), [401]);
+    assert.ok(codes[0] !== 401 && codes[1] !== 401, codes.join());
+    const sent = server.requests.slice(-2).map(({ headers }) => String(headers['traceparent']));
+    const flags = rate === 0 ? '00' : '01';
+    for (const field of sent) assert.ok(field.endsWith(`-${flags}`), field);
+    assert.deepEqual(
+      sent.map(field => field.includes(parent.traceId)),
+      [false, true],
+    );
+    const own = collector.spans.filter(({ kind }) => kind === 2);
+    assert.deepEqual(
+      own.map(({ attributes, links, parentId }) => [
+        attributes['user.name'],
+        parentId,
+        links,
+        attributes['kube_api_proxy.rejected_by'],
+      ]),
+      rate === 0
+        ? []
+        : [
+            ['ann', '', [parent], undefined],
+            ['mon', parent.spanId, [], undefined],
+            [undefined, '', [parent], 'unauthenticated'],
+          ],
+    );
+    const events = readFileSync(audit, 'utf8').trim().split('\n');
+    const noted = events.map(text => {
+      const { annotations = {} } = JSON.parse(text) as { annotations?: Record<string, string> };
+      return annotations['kube-api-proxy/trace-id'];
+    });
+    assert.deepEqual(
+      noted,
+      rate === 0 ? [undefined, undefined, undefined] : own.map(({ traceId }) => traceId),
+    );
+  });
+}

@@ -3,11 +3,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { send as sendRaw } from '../e2e/leg.js';
-import { Collector } from '../support/upstreams/trace-collector.js';
 import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { writeAdminKubeconfig } from '../support/proxy/proxy.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
+import { Collector } from '../support/upstreams/trace-collector.js';
 
 const server = await startFakeApiServer();
 const kubeconfig = await writeAdminKubeconfig(server);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { describeFileError } from '../../lib/file-problem.js';
+import { describeFileError } from '../../lib/read-file.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
 

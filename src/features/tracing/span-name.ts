@@ -1,5 +1,5 @@
 import type { RequestInfo } from '../../kubernetes/request-info.js';
-import { ownCopy } from '../../lib/own-copy.js';
+import { copyOf } from '../../lib/copy-of.js';
 
 /** The most characters of a part of a route that a client writes as it likes. */
 const mostCharacters = 128;
@@ -20,7 +20,7 @@ export function routeOf(info: RequestInfo): string | undefined {
   if (resource) route += `/${resource}`;
   if (name !== '') route += '/{:name}';
   if (subresource !== '') route += `/${subresource}`;
-  return ownCopy(route, 4 * mostCharacters);
+  return copyOf(route, 4 * mostCharacters);
 }
 
 /** What a span says of the resources, with names that the project gives: there are no conventions for requests to Kubernetes. */
@@ -33,7 +33,7 @@ export function resourceAttributes(info: RequestInfo): Record<string, string> {
     'kube_api_proxy.subresource': info.subresource,
   };
   for (const [key, value] of Object.entries(optional)) {
-    if (value) attributes[key] = ownCopy(value, mostCharacters);
+    if (value) attributes[key] = copyOf(value, mostCharacters);
   }
   return attributes;
 }

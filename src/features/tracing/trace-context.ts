@@ -1,5 +1,5 @@
 import type { RawHeaders } from '../../http/header-fields.js';
-import { ownCopy } from '../../lib/own-copy.js';
+import { copyOf } from '../../lib/copy-of.js';
 
 /** The place of a span in a trace: what one program tells the next (W3C Trace Context). */
 export interface TraceContext {
@@ -42,8 +42,8 @@ export function readTraceContext(rawHeaders: RawHeaders): TraceContext | undefin
   const [, version, traceId, spanId, flags] = traceparent.exec(parent ?? '') ?? [];
   if (version === undefined || (version === '00' && parent?.length !== version0Length)) return undefined;
   return {
-    traceId: ownCopy(traceId as string, 32),
-    spanId: ownCopy(spanId as string, 16),
+    traceId: copyOf(traceId as string, 32),
+    spanId: copyOf(spanId as string, 16),
     isSampled: (Number.parseInt(flags as string, 16) & 1) === 1,
     state: stateOf(states),
   };
@@ -61,7 +61,7 @@ function stateOf(values: readonly string[]): string | undefined {
   if (members.length === 0 || members.length > mostMembers) return undefined;
   const keys = new Set(members.map(text => text.slice(0, text.indexOf('='))));
   const isValid = keys.size === members.length && members.every(text => member.test(text));
-  return isValid ? ownCopy(members.join(','), mostState) : undefined;
+  return isValid ? copyOf(members.join(','), mostState) : undefined;
 }
 
 /** The fields of a request that belongs to a span. */

@@ -6,7 +6,7 @@ import type { TracingMetrics } from './metrics.js';
 const { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } = libraries;
 
 /** The kinds of spans here. */
-export type Kind = 'server' | 'client' | 'internal';
+type Kind = 'server' | 'client' | 'internal';
 const kinds = { server: SpanKind.SERVER, client: SpanKind.CLIENT, internal: SpanKind.INTERNAL } as const;
 
 /** Where a span is. */

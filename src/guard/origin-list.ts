@@ -18,11 +18,11 @@ const unpinned =
   "does not pin both ends of the host in the Origin; write it like '^https://app\\.example$' or '//app\\.example(:|$)'";
 
 /**
- * What begins with an origin and a path in plain characters, or is the origin of pages of files or sandboxed ones. It finds the usual
- * mistakes, not every expression that can match no origin.
+ * Plain characters without a scheme; or pages of files, or an origin and a path, at the beginning. It finds the usual mistakes, not every
+ * expression that can match no origin.
  */
 const noOrigin =
-  /^\^?(?:null\$?$|file:\/\/(?:\/|\$?$)|[a-z][a-z0-9+?-]*:\/\/(?:[\w.:-]|\\[.-])+\/(?![?*{]))/i;
+  /^\^(?:[\w:-]|\.(?!\.)|\\[.d-]\+?)*\$?$|^\^?(?:file:\/\/(?:\/|\$?$)|[a-z][a-z0-9+?-]*:\/\/(?:[\w.:-]|\\[.-])+\/(?![?*{]))/i;
 
 const unmatchable =
   'can never match: an origin is a scheme and a host, without a path, such as https://app.example; pages of files, ' +

@@ -57,10 +57,11 @@ describe('a list of allowed origins', () => {
     });
   });
 
-  it('has no expression with a path behind its host, nor one for pages of files or sandboxed ones, which can never match', () => {
+  it('has no expression with a path behind its host or without a scheme, nor one for pages of files or sandboxed ones, which can never match', () => {
     for (const expression of [
       ...['^https://app\\.example/$', '^https://app\\.example/path$', '^https://app\\.example/.*$'],
       ...['^https?://app-1\\.example:8443/clusters/', '^file://$', '^file:///', '^null$'],
+      ...['^app\\.example$', '^app.example$', '^localhost:3000$', '^localhost:\\d+$', '^$'],
     ]) {
       const compiled = originList.parse(expression, '--cors-allowed-origins');
       assert.deepEqual(compiled, {

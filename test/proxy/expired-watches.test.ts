@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
-import net, { type Socket } from 'node:net';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { StatusError } from '../../src/kubernetes/status.js';
 import { longestEnd } from '../../src/proxy/open-streams.js';
 import type { Onward, Route, RoutedTrip } from '../../src/proxy/route.js';
 import type { ResponseSink } from '../../src/transport/round-trip.js';
-import { connectRaw, type RawConnection } from '../support/clients/raw-http.js';
 import { until } from '../support/eventually.js';
-import { listenFor } from '../support/ports.js';
-import { type ProxyApp, startProxyApp } from './proxy-app.js';
+import { chunk, closing, message, startStreams } from './streams.js';
 
 const error = new StatusError(410, 'too old');
 const watch = '/api/v1/namespaces?watch=true';
@@ -31,19 +28,10 @@ const protobuf = Buffer.concat([
   Buffer.from('1a002200', 'hex'),
 ]);
 
-/** The API server: it reads a request, and writes what the test tells it to. */
-const server = net.createServer({ allowHalfOpen: true }, socket => {
-  socket.on('error', () => {});
-  socket.once('data', () => onRequest(socket));
-});
-const upstreamPort = await listenFor({ after }, server);
-let onRequest: (socket: Socket) => void = () => {};
 let onward: Onward<ResponseSink>;
 let endedBy: () => string | undefined;
 let hasEnded: () => boolean;
-let app: ProxyApp;
 let mayExpire = true;
-const clients: RawConnection[] = [];
 
 function take(
   request: Parameters<Route['take']>[0],
@@ -58,33 +46,14 @@ function take(
 }
 const route: Route = { take, takeUpgrade: take };
 
-before(async () => {
-  app = await startProxyApp({ upstreamPort, patience: 600_000, routes: [route] });
-});
-after(async () => {
-  for (const client of clients) client.destroy();
-  await app?.close();
-});
+const beginAt = await startStreams({ routes: [route] });
 
 async function begin(answer: string, fields = '') {
-  const arrived = new Promise<Socket>(resolve => {
-    onRequest = resolve;
-  });
-  const client = await connectRaw(app.port);
-  clients.push(client);
-  client.write(`GET ${watch} HTTP/1.1\r\nHost: localhost\r\n${fields}\r\n`);
-  const upstream = await arrived;
-  upstream.write(answer);
-  await client.until(/\r\n\r\n/);
-  return { client, upstream };
+  const begun = await beginAt(watch, answer, fields);
+  await begun.client.until(/\r\n\r\n/);
+  return begun;
 }
 
-const chunk = (text: string | Buffer) =>
-  Buffer.concat([
-    Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n`),
-    Buffer.from(text),
-    Buffer.from('\r\n'),
-  ]);
 const framed = (message: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, message.length]), message]);
 const headOf = (type: string, fields = '') =>
   `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: ${type}\r\n${fields}\r\n`;
@@ -153,13 +122,6 @@ describe('a watch that a route lets expire', () => {
 describe('a watch over a WebSocket that a route lets expire', () => {
   const upgraded = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
   const asks = (accept: string) => `Connection: Upgrade\r\nUpgrade: websocket\r\nAccept: ${accept}\r\n`;
-  const message = (first: number, payload: Buffer) =>
-    Buffer.concat([
-      Buffer.from([first, ...(payload.length < 126 ? [] : [126, payload.length >> 8]), payload.length & 255]),
-      payload,
-    ]);
-  const closing = (code: number, reason = '') =>
-    Buffer.concat([Buffer.from([0x88, 2 + reason.length, code >> 8, code & 255]), Buffer.from(reason)]);
   const inJson = Buffer.concat([message(0x81, Buffer.from(json)), closing(1000)]);
   const inProtobuf = Buffer.concat([message(0x82, protobuf), closing(1000)]);
   const text = message(0x81, Buffer.from('{}'));

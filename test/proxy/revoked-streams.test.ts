@@ -1,76 +1,35 @@
 import assert from 'node:assert/strict';
-import net, { type Socket } from 'node:net';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { StatusError } from '../../src/kubernetes/status.js';
 import { longestEnd, type OpenStream } from '../../src/proxy/open-streams.js';
-import { connectRaw, type RawConnection } from '../support/clients/raw-http.js';
 import { eventually, until } from '../support/eventually.js';
-import { listenFor } from '../support/ports.js';
-import { type ProxyApp, startProxyApp } from './proxy-app.js';
+import { chunk, closing, message, startStreams } from './streams.js';
 
 const error = new StatusError(401, 'the credential has expired');
 const status = JSON.stringify(error.toStatus());
 const pods = '/api/v1/namespaces/a/pods';
 
-/** The API server: it reads a request, and writes what the test tells it to. */
-const server = net.createServer({ allowHalfOpen: true }, socket => {
-  socket.on('error', () => {});
-  socket.once('data', () => onRequest(socket));
-});
-const upstreamPort = await listenFor({ after }, server);
-let onRequest: (socket: Socket) => void = () => {};
 const streams: OpenStream[] = [];
 const ended = new Set<OpenStream>();
-let app: ProxyApp;
-const clients: RawConnection[] = [];
-
-before(async () => {
-  app = await startProxyApp({
-    upstreamPort,
-    patience: 600_000,
-    follower: {
-      endsAtExpiry: false,
-      mayEnd: () => true,
-      began: stream => streams.push(stream),
-      opened() {},
-      ended: stream => ended.add(stream),
-    },
-  });
-});
-after(async () => {
-  for (const client of clients) client.destroy();
-  await app?.close();
+const beginAt = await startStreams({
+  follower: {
+    endsAtExpiry: false,
+    mayEnd: () => true,
+    began: stream => streams.push(stream),
+    opened() {},
+    ended: stream => ended.add(stream),
+  },
 });
 
-/** A stream that has begun, its client, and the API server's end of it. */
-interface Begun {
-  readonly stream: OpenStream;
-  readonly client: RawConnection;
-  readonly upstream: Socket;
-  revoke(): void;
-}
-
-async function begin(target: string, answer: string | Buffer, fields = ''): Promise<Begun> {
-  const arrived = new Promise<Socket>(resolve => {
-    onRequest = resolve;
-  });
+/** Begins a stream. */
+async function begin(target: string, answer: string | Buffer, fields = '') {
   const known = streams.length;
-  const client = await connectRaw(app.port);
-  clients.push(client);
-  client.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n${fields}\r\n`);
-  const upstream = await arrived;
-  upstream.write(answer);
+  const begun = await beginAt(target, answer, fields);
   await eventually('the stream', () => streams.length > known);
   const stream = streams[known] as OpenStream;
-  return { stream, client, upstream, revoke: () => stream.revoke({ endedBy: 'expiry', error }) };
+  return { ...begun, stream, revoke: () => stream.revoke({ endedBy: 'expiry', error }) };
 }
 
-const chunk = (text: string | Buffer) =>
-  Buffer.concat([
-    Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n`),
-    Buffer.from(text),
-    Buffer.from('\r\n'),
-  ]);
 const json = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n';
 const lastChunk = '0\r\n\r\n';
 const watch = `${pods}?watch=true`;
@@ -169,17 +128,10 @@ const upgradeTo = (protocol: string, fields = '') =>
   `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n${fields}\r\n`;
 const asks = (protocol: string) => `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n`;
 const bytes = (...values: number[]) => Buffer.from(values);
-const closing = (code: number, reason: string) =>
-  Buffer.concat([bytes(0x88, 2 + reason.length, code >> 8, code & 255), Buffer.from(reason)]);
-const message = (first: number, payload: Buffer) =>
-  Buffer.concat([
-    bytes(first, ...(payload.length < 126 ? [] : [126, payload.length >> 8]), payload.length & 255),
-    payload,
-  ]);
 const channel = (protocol: string) => `Sec-WebSocket-Protocol: ${protocol}\r\n`;
 const binaryStatus = Buffer.concat([
   message(0x82, Buffer.concat([bytes(3), Buffer.from(status)])),
-  closing(1000, ''),
+  closing(1000),
 ]);
 const spdyData = (stream: number, flags: number, payload: string) =>
   Buffer.concat([bytes(0, 0, 0, stream, flags, 0, 0, payload.length), Buffer.from(payload)]);
@@ -207,7 +159,7 @@ describe('an upgraded connection whose right has ended', () => {
       fields: channel('v4.base64.channel.k8s.io'),
       last: Buffer.concat([
         message(0x81, Buffer.from(`3${Buffer.from(status).toString('base64')}`)),
-        closing(1000, ''),
+        closing(1000),
       ]),
     },
     {

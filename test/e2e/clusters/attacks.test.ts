@@ -3,11 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { stringify } from 'yaml';
-import { createServingFiles } from '../../support/certificates/serving-files.js';
-import { ask as askHttp2, connectHttp2, seesEveryField } from '../../support/clients/http2-client.js';
 import { startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { callersFlag } from '../../support/proxy/callers.js';
-import { encrypted } from '../../support/proxy/encrypted.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { addContext, emptyKubeconfig } from '../../support/proxy/many-clusters.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
@@ -29,13 +26,8 @@ for (const name of ['current', 'other', 'kind#1', 'CORP\\dev', 'a\nb', 'x/../y',
   addContext(config, name, server, { user: { token: 'admin' } });
 const kubeconfig = join(folder, 'config');
 await writeFile(kubeconfig, stringify(config));
-const flags = [`--kubeconfig=${kubeconfig}`, '--all-contexts', callersFlag(tokenFile)];
-const proxy = await startInProcess({ after }, [...flags, '--allow-impersonation']);
-const serving = await createServingFiles();
-const secure = await startInProcess({ after }, [
-  ...flags,
-  ...serving.flags,
-  ...(seesEveryField ? ['--allow-impersonation'] : []),
+const proxy = await startInProcess({ after }, [
+  ...[`--kubeconfig=${kubeconfig}`, '--all-contexts', callersFlag(tokenFile), '--allow-impersonation'],
 ]);
 
 /** The parts of an answer that do not differ from one request to the next. */
@@ -89,20 +81,6 @@ describe('a stranger cannot distinguish a context from an unknown name', () => {
             assert.deepEqual(await ask(known), await ask(unknown), `${method} ${known} (${leg})`);
           }
         }
-      }
-    });
-
-    test(`by ${what}, over HTTP/2`, encrypted, async t => {
-      const http2 = await connectHttp2(secure.port, serving.authority.certificate);
-      t.after(() => http2.destroy());
-      for (const method of ['GET', 'POST']) {
-        const ask = async (name: string) => {
-          const fields = { ':method': method, ...headers };
-          const answer = await askHttp2(http2, `/clusters/${name}${below}`, { headers: fields });
-          const { 'content-security-policy': policy, 'www-authenticate': challenge } = answer.headers;
-          return { status: answer.status, text: answer.text, policy, challenge };
-        };
-        assert.deepEqual(await ask('other'), await ask('otter'), method);
       }
     });
   }

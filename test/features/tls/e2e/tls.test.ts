@@ -94,15 +94,6 @@ describe('a listener with a certificate', () => {
     assert.doesNotMatch(proxy.stderr(), /no authentication/);
   });
 
-  test('rejects what is not HTTP, a head that is too large and a host that is not its own', async () => {
-    for (const [code, bytes] of [
-      [400, 'nonsense\r\n\r\n'],
-      [431, toBytes({ target: '/', headers: [`X: ${'x'.repeat(200_000)}`] })],
-      [403, toBytes({ target: '/version', host: ['Host: evil.example'] })],
-    ] as const)
-      assert.match(await exchange(jane, bytes), new RegExp(`^HTTP/1\\.1 ${code} [\\s\\S]*"kind":"Status"`));
-  });
-
   test('lets no client renegotiate, with another certificate or at all', async () => {
     const { client, output } = openssl('-tls1_2');
     await eventually('the handshake', () => /Verify return code/.test(output()));

@@ -52,6 +52,8 @@ const modes = [
   ['HEAD', 'no-cors', 'empty'],
   ['POST', 'no-cors', 'empty'],
   ['POST', 'navigate', 'document'],
+  ['POST', 'navigate', 'iframe'],
+  ['GET', 'navigate', 'object'],
   ['GET', 'cors', 'empty'],
   ['POST', 'cors', 'empty'],
   ['OPTIONS', 'cors', 'empty'],
@@ -128,6 +130,22 @@ describe('--accept-token-pages', () => {
       }
     });
   }
+
+  test('changes nothing for a request that brings no valid token in Authorization: each is refused, as it is by default with any', async () => {
+    assert.ok(Object.keys(attacks).length >= 45);
+    for (const [what, [method, headers]] of Object.entries(attacks)) {
+      const attack = { target: pod, method, headers };
+      await assertRejected(open.port, attack, 403, what);
+      const garbage = [...headers, 'Authorization: Bearer garbage'];
+      await assertRejected(open.port, { ...attack, headers: garbage }, 401, `${what}, garbage`);
+      await assertRejected(
+        strict.port,
+        { ...attack, headers: [...headers, token] },
+        403,
+        `${what}, by default`,
+      );
+    }
+  });
 
   test('changes nothing for a token of a WebSocket subprotocol, which any page can send through its visitor’s network', async () => {
     const leg = 'websocket';

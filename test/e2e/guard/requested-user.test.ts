@@ -75,6 +75,16 @@ async function isRefused(
   }
 }
 
+test('an API server is asked for constrained impersonation at the start, before any caller comes', async t => {
+  const { server: own } = await startGateway(t, { run: startInProcess, tokenFile });
+  await eventually('the question', () =>
+    own.requests.some(
+      ({ rawUrl, rawHeaders }) =>
+        rawUrl === '/api' && rawHeaders.join().includes('Impersonate-Group,kube-api-proxy:question'),
+    ),
+  );
+});
+
 describe('a caller who may impersonate', { concurrency: 4 }, () => {
   test('acts as the user whom it names, and without that as itself', async () => {
     for (const leg of bothLegs) {

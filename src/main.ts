@@ -1,6 +1,6 @@
 import './app/no-inspector.js';
-import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { openSync, readFileSync } from 'node:fs';
+import { devNull, homedir } from 'node:os';
 import closeWithGrace from 'close-with-grace';
 import { allProblems, createProgram, type Program } from './app/compose.js';
 import { drain } from './app/drain.js';
@@ -161,7 +161,9 @@ function logOf({ logLevel: level, logFormat: format }: Options) {
 /** The log of a command. It leaves standard error to the command: to ask Node for it would make a pipe non-blocking. */
 function commandLogOf({ logLevel, logFormat }: Options, fd: number | undefined) {
   const level = fd === undefined ? 'silent' : logLevel;
-  return { level, format: logFormat === 'pretty' ? 'pretty' : 'json', fd: fd ?? -1 } as const;
+  const format = logFormat === 'pretty' ? 'pretty' : 'json';
+  // A signal may raise the level.
+  return { level, format, fd: fd ?? openSync(devNull, 'a') } as const;
 }
 
 /** Prints problems at the start, one per line, and sets the exit code to 1. */

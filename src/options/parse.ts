@@ -44,6 +44,9 @@ export function parseOptions({ argv, env, readFile = file => readFileSync(file, 
   const file = readConfigFile(flags.settings.get('config') ?? environment.settings.get('config'), readFile);
   const sources = [flags, environment, file];
   const problems = sources.flatMap(source => source.problems);
+  // What kubectl proxy ignores, it is given by habit; a command is not called like kubectl proxy.
+  if (command !== undefined)
+    problems.push(...ignored.map(flag => `${flag} has no effect with ${command.name}`));
   const values = new Map<OptionKey, Options[OptionKey]>();
   for (const key of optionKeys.values()) {
     const definition = definitionOf(key);

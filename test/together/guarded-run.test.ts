@@ -3,6 +3,7 @@ import { existsSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { after, test } from 'node:test';
 import { legs, send } from '../e2e/leg.js';
+import { createServingFiles } from '../support/certificates/serving-files.js';
 import { eventually } from '../support/eventually.js';
 import { runToEnd, startInside } from '../support/proxy/guarded-run.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -45,6 +46,22 @@ test('the audit log cannot have the standard output of the command', async t => 
   const { code, stdout, stderr } = await runToEnd(t, [flag, '--audit-log-path=-', '--', 'echo', 'x']);
   assert.deepEqual([code, stdout], [1, '']);
   assert.equal(stderr, 'kube-api-proxy: --audit-log-path: standard output is that of the command\n');
+});
+
+test('TLS and callers of one’s own are refused with a run, each in one line', async t => {
+  const files = await createServingFiles();
+  const flags = [...files.flags, '--token-auth-file=/dev/null', `--client-ca-file=${files.certificate}`];
+  const { code, stderr } = await runToEnd(t, [flag, ...flags, '--', 'true']);
+  assert.equal(code, 1);
+  const lines = stderr
+    .trimEnd()
+    .split('\n')
+    .map(line => line.replace('kube-api-proxy: ', ''));
+  assert.deepEqual(lines, [
+    '--client-ca-file cannot be used with run: its command is the only caller',
+    '--token-auth-file cannot be used with run: its command is the only caller',
+    '--tls-cert-file and --tls-private-key-file cannot be used with run: its clients send no secret',
+  ]);
 });
 
 test('a SIGHUP does not open the audit log anew, because it is for the command', async t => {

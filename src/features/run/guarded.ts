@@ -8,7 +8,7 @@ import { cannotStart, runChild } from './child.js';
 import { commandEnvironment } from './environment.js';
 import { type CommandContexts, commandKubeconfig, contextsOf } from './kubeconfig.js';
 import type { RunOptions } from './options.js';
-import { createRunFolder, findParent, removeLeftFolders, writeNewFile } from './run-folder.js';
+import { createRunFolder, findParent, removeLeftFolders } from './run-folder.js';
 import { ruleLines, startLine, verdictsOf } from './words.js';
 
 /** What is run, and how. */
@@ -36,7 +36,8 @@ export async function dryRun(
     ...ruleLines(verdictsOf(program, namespaceOf(contexts))),
   ];
   const comments = printable(lines.map(line => `# ${line.replaceAll('\n', ' ')}\n`).join(''));
-  process.stdout.write(`${comments}${commandKubeconfig(contexts, 'http://127.0.0.1:PORT/SECRET')}`);
+  const text = comments + commandKubeconfig(contexts, 'http://127.0.0.1:PORT/SECRET');
+  await new Promise(resolve => process.stdout.write(text, resolve));
   await program.close();
   return 0;
 }
@@ -69,8 +70,9 @@ export async function runGuarded(
     say(startLine(way, verdictsOf(program, namespaceOf(contexts))));
   }
   // From here to the start of the command nothing waits, so that no signal leaves the folder behind.
-  const folder = createRunFolder(parent);
-  writeNewFile(folder.kubeconfig, commandKubeconfig(contexts, `http://${listening.address}${basePath}`));
+  const url = `http://${listening.address}${basePath}`;
+  const folder = createRunFolder(parent, commandKubeconfig(contexts, url));
+  if ('problems' in folder) return folder;
   const [executable = '', ...all] = [...wrapper, command, ...args];
   const ended = runChild({
     ...{ command: executable, args: all, grace: values.shutdownGrace },
@@ -90,7 +92,11 @@ function namespaceOf({ current }: CommandContexts): string {
 
 /** Writes to standard error without Node's stream, which would make a pipe non-blocking for the command too. */
 function say(line: string): void {
-  writeSync(2, `kube-api-proxy: ${line}\n`);
+  try {
+    writeSync(2, `kube-api-proxy: ${line}\n`);
+  } catch {
+    // Nobody reads it.
+  }
 }
 
 /**

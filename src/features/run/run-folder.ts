@@ -52,21 +52,27 @@ export function findParent(env: Readonly<Record<string, string | undefined>>): s
   }
 }
 
-/** Makes the folder of this process. Throws what the system says. */
-export function createRunFolder(parent: string): RunFolder {
+/** Makes the folder of this process, with the kubeconfig in it. */
+export function createRunFolder(parent: string, kubeconfig: string): RunFolder | Problems {
   const owner = `${process.getuid?.()}-${process.pid}-${startOf(process.pid)}-${namespaceOf()}`;
-  const folder = mkdtempSync(join(parent, `kube-api-proxy-run-${owner}-`));
-  return {
-    kubeconfig: join(folder, 'config'),
-    cache: join(folder, 'cache'),
-    remove() {
-      try {
-        rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-      } catch {
-        // A process of the command that goes on writes to it. The next run removes it.
-      }
-    },
-  };
+  try {
+    const folder = mkdtempSync(join(parent, `kube-api-proxy-run-${owner}-`));
+    const file = join(folder, 'config');
+    writeNewFile(file, kubeconfig);
+    return { kubeconfig: file, cache: join(folder, 'cache'), remove: () => removeFolder(folder) };
+  } catch (error) {
+    return {
+      problems: [`${parent}: no folder can be made there (${(error as NodeJS.ErrnoException).code})`],
+    };
+  }
+}
+
+function removeFolder(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  } catch {
+    // A process of the command that goes on writes to it. The next run removes it.
+  }
 }
 
 /** Writes a file that does not exist yet. Throws if anything has its name, be it a link to nothing. */

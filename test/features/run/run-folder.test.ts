@@ -19,6 +19,7 @@ import { test } from 'node:test';
 import {
   createRunFolder,
   findParent,
+  type RunFolder,
   removeLeftFolders,
   writeNewFile,
 } from '../../../src/features/run/run-folder.js';
@@ -27,9 +28,15 @@ import { temporaryFolder } from '../../support/temporary-folder.js';
 const isRoot = process.getuid?.() === 0;
 const mode = (path: string) => statSync(path).mode & 0o7777;
 
+function folderIn(parent: string): RunFolder {
+  const folder = createRunFolder(parent, 'text');
+  assert.ok('kubeconfig' in folder, JSON.stringify(folder));
+  return folder;
+}
+
 test('only its owner can read the folder of a run and the file in it', () => {
-  const { kubeconfig, cache, remove } = createRunFolder(temporaryFolder());
-  writeNewFile(kubeconfig, 'text');
+  const { kubeconfig, cache, remove } = folderIn(temporaryFolder());
+  assert.equal(readFileSync(kubeconfig, 'utf8'), 'text');
   const folder = dirname(kubeconfig);
   assert.equal(dirname(cache), folder);
   assert.deepEqual([mode(folder), mode(kubeconfig)], [0o700, 0o600]);
@@ -39,6 +46,13 @@ test('only its owner can read the folder of a run and the file in it', () => {
   assert.ok(!existsSync(folder));
   assert.ok(existsSync(tmpdir()));
   remove();
+});
+
+test('a folder that cannot be made is a problem', () => {
+  const parent = join(temporaryFolder(), 'missing');
+  assert.deepEqual(createRunFolder(parent, ''), {
+    problems: [`${parent}: no folder can be made there (ENOENT)`],
+  });
 });
 
 test('nothing is written to what already has the name of the kubeconfig: a file, a link to a file or to nothing', () => {
@@ -91,7 +105,7 @@ test('the folder of another user is not used', { skip: !isRoot && 'only root can
 
 /** The name that a run of a process gives its folder, but for its last part, with some of its parts replaced. */
 function nameOf(parts: readonly (string | undefined)[]): string {
-  const { kubeconfig } = createRunFolder(temporaryFolder());
+  const { kubeconfig } = folderIn(temporaryFolder());
   const all = basename(dirname(kubeconfig)).split('-').slice(4);
   return `kube-api-proxy-run-${all.map((part, index) => parts[index] ?? part).join('-')}`;
 }

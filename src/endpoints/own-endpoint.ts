@@ -4,6 +4,7 @@ import type { ClusterRegistry } from '../clusters/registry.js';
 import type { ClusterState } from '../clusters/states.js';
 import type { ServingCertificate } from '../http/listener.js';
 import type { CallerEntry } from '../kubeconfig/types.js';
+import type { UserInfo } from '../kubernetes/user-info.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { Operation, RequestContext } from '../request/context.js';
 import type { Destination, Mount } from '../request/mount.js';
@@ -34,6 +35,14 @@ export interface OwnEndpointParts {
   readonly rejectionOf: (
     operation: Operation,
   ) => { readonly reason: string; readonly message: string } | undefined;
+  /**
+   * Why an operation of a caller would be refused that no rule rejects, before the API server decides; undefined if it would not, and if
+   * callers are not authenticated.
+   */
+  readonly objectionTo: (
+    operation: Operation,
+    caller: UserInfo | undefined,
+  ) => Promise<{ readonly reason: string; readonly message: string } | undefined>;
   /** Who decides before the API server, besides the rules. */
   readonly authorizers: () => readonly { readonly title: string }[];
   /** What a route may do with the answer to an operation that no rule rejects. */

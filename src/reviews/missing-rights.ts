@@ -11,7 +11,7 @@ import { SharedCapacity } from '../lib/bounded-maps.js';
 import type { Clock } from '../lib/clock.js';
 import { digest } from '../lib/json.js';
 import { Moment } from '../lib/moment.js';
-import type { AccessConditions } from '../transport/access.js';
+import type { AccessConditions, EndpointIdentity } from '../transport/access.js';
 import type { ReviewingCluster } from './access-review.js';
 import { type Attributes, impersonateOn, verbOf } from './attributes.js';
 import type { ConstrainedImpersonation } from './constrained-impersonation.js';
@@ -59,7 +59,10 @@ export class MissingRights {
     this.#clock = clock;
   }
 
-  /** The error that names it, for the client; undefined if none is missing now, or if that is not known. Never rejects. */
+  /**
+   * The error that names it, for the client of a request that was refused; undefined if none is missing now, or if that is not known. Never
+   * rejects.
+   */
   errorFor(request: ActingRequest): Promise<StatusError | undefined> {
     const key = keyOf(request);
     const known = this.#answers.get(key);
@@ -70,17 +73,22 @@ export class MissingRights {
   }
 
   /**
-   * Whether the proxy itself may do what a user may, as the API server's review in the name of the user says. Rejects if nobody can say it.
+   * The same for what a user may do, as the API server's review in the name of the user says. Rejects if nobody can say it.
    */
-  async mayAct(question: Question): Promise<boolean> {
+  async missingFor(question: Question): Promise<StatusError | undefined> {
     const request = requestOf(question);
-    if (request === undefined) return true;
+    if (request === undefined) return undefined;
     const since = new Moment(this.#clock);
     if (await this.#constrained.isThere(request.cluster, request.access.judgedFor))
-      return (await this.#find(request)) === undefined;
+      return this.#find(request);
     // Whoever may ask as a user may do everything as that user.
     this.proven(question, since);
-    return true;
+    return undefined;
+  }
+
+  /** Whether the API server can let the proxy act as users for single verbs alone. False if that is not known. */
+  mayMiss(cluster: ReviewingCluster, judgedFor: EndpointIdentity): Promise<boolean> {
+    return this.#constrained.isThere(cluster, judgedFor).catch(() => false);
   }
 
   /** The API server has let the proxy do it as the user, who asked for it after this moment. It counts from this moment on. */
@@ -173,7 +181,7 @@ function refusedAction(attributes: Attributes, right: string): StatusError {
   const what = `${verbOf(attributes)} ${objectOf(attributes).slice(0, 200)}`;
   return new StatusError(
     403,
-    `this proxy may not ${what}, whoever asks; whoever runs the proxy can allow it (the verb ${right} on it)`,
+    `this proxy may not ${what}, whoever asks; whoever runs the proxy can allow it (the verb ${right} on it; in the chart: rbac.acts)`,
   );
 }
 

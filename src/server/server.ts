@@ -12,13 +12,15 @@ import type { Listener } from '../http/listener.js';
 import type { Clock } from '../lib/clock.js';
 import { createRequestLines, type Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
-import type { ProxyContext } from '../proxy/client-request.js';
+import { createAccessReviewRoute, objectionTo } from '../proxy/access-review.js';
 import type { CreateFollower, OpenStreams } from '../proxy/open-streams.js';
 import type { CreateRoute, OpenCallers } from '../proxy/route.js';
 import { listenForUpgrades } from '../proxy/upgrade.js';
 import { RequestContext } from '../request/context.js';
 import type { Destination } from '../request/mount.js';
 import { type RecordParts, RequestRecord } from '../request/record.js';
+import type { MissingRights } from '../reviews/missing-rights.js';
+import { Objections } from '../reviews/objections.js';
 import type { Reviews } from '../reviews/reviews.js';
 import { addressFor, createClientAddress } from './addresses.js';
 import { schemaless } from './admin-server.js';
@@ -79,7 +81,7 @@ export interface ServerParts {
   readonly followers: readonly CreateFollower[];
   readonly refusedGroups: RecordParts['refusedGroups'];
   readonly reviews: Reviews;
-  readonly missingRights: ProxyContext['missingRights'];
+  readonly missingRights: MissingRights;
   readonly clock: Clock;
   /** The path that the whole listener is behind, as `createBasePath` takes it; empty for none. */
   readonly basePath: string;
@@ -145,7 +147,11 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   answerErrors(app, () => registry.names, options.adminPort);
 
   const callers = followCallers(parts);
-  const routes = parts.routes.map(create => create(callers));
+  const objections = new Objections(parts);
+  const routes = [
+    ...(authenticates ? [createAccessReviewRoute(objections)] : []),
+    ...parts.routes.map(create => create(callers)),
+  ];
   const { endpoints, health, clusterStates, listener, callerEntries, issuers } = parts;
   const apiPaths = createApiPaths(options, registry);
   const sandboxes = sandboxesProxiedPages(options, authentication);
@@ -172,6 +178,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
         served: endpoints,
         destinationOf,
         rejectionOf: operation => guards.rejectionOf(operation),
+        objectionTo: async (operation, caller) => caller && objectionTo(objections, operation, caller),
         authorizers: () => parts.reviews.authorizers,
         noteOn: operation => routes.flatMap(route => route.noteOn?.(operation) ?? [])[0],
       }),

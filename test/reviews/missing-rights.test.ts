@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Cluster } from '../../src/clusters/cluster.js';
 import { RefusedGroupError } from '../../src/kubernetes/refused-group.js';
+import { StatusError } from '../../src/kubernetes/status.js';
 import { Moment } from '../../src/lib/moment.js';
 import { MissingRights } from '../../src/reviews/missing-rights.js';
 import { ManualClock } from '../support/manual-clock.js';
@@ -55,7 +56,7 @@ describe('the right to impersonate that the proxy lacks', () => {
     assert.equal(
       (await identity(true, ...all).errorFor())?.message,
       'this proxy may not list pods, whoever asks; whoever runs the proxy can allow it ' +
-        '(the verb impersonate-on:user-info:list on it)',
+        '(the verb impersonate-on:user-info:list on it; in the chart: rbac.acts)',
     );
     const path = { nonResourceAttributes: { verb: 'get', path: '/metrics' } };
     assert.match(
@@ -79,7 +80,7 @@ describe('the right to impersonate that the proxy lacks', () => {
     const account = ['Impersonate-User', 'system:serviceaccount:shop:robot'];
     const rights = ['impersonate:serviceaccount serviceaccounts robot'];
     const { message = '' } = (await identity(true, ...rights).errorFor(account)) ?? {};
-    assert.match(message, /the verb impersonate-on:serviceaccount:list on it\)/);
+    assert.match(message, /the verb impersonate-on:serviceaccount:list on it; in the chart: rbac\.acts\)/);
     const inGroup = [...account, 'Impersonate-Group', 'dev'];
     const { message: legacy = '' } = (await identity(true, ...rights).errorFor(inGroup)) ?? {};
     assert.match(legacy, /the service account "shop\/robot", .* \(the verb impersonate on it;/);
@@ -112,9 +113,9 @@ describe('whether the proxy itself may do what a user may', () => {
 
   it('is not asked where there is no constrained impersonation, nor about its own identity', async () => {
     const { rightsOf, question, asked } = identity(false);
-    assert.equal(await rightsOf.mayAct(question), true);
+    assert.equal(await rightsOf.missingFor(question), undefined);
     assert.equal(rightsOf.isProven(question), true);
-    assert.equal(await rightsOf.mayAct({ ...question, as: 'configured' }), true);
+    assert.equal(await rightsOf.missingFor({ ...question, as: 'configured' }), undefined);
     assert.equal(rightsOf.isProven({ ...question, as: 'configured' }), true);
     assert.deepEqual(asked, []);
   });
@@ -122,13 +123,13 @@ describe('whether the proxy itself may do what a user may', () => {
   it('takes all rights of one kind: that by which it acts comes first', async () => {
     for (const held of [legacy, constrained]) {
       const { rightsOf, question, asked } = identity(true, ...held);
-      assert.equal(await rightsOf.mayAct(question), true);
+      assert.equal(await rightsOf.missingFor(question), undefined);
       asked.splice(0);
-      assert.equal(await rightsOf.mayAct(question), true);
+      assert.equal(await rightsOf.missingFor(question), undefined);
       assert.deepEqual(asked, held);
       for (const missing of held) {
         const { rightsOf: lacking } = identity(true, ...held.filter(right => right !== missing));
-        assert.equal(await lacking.mayAct(question), false, missing);
+        assert.ok((await lacking.missingFor(question)) instanceof StatusError, missing);
       }
     }
   });
@@ -154,7 +155,7 @@ describe('whether the proxy itself may do what a user may', () => {
       { isThere: async () => true },
       clock,
     );
-    await assert.rejects(away.mayAct(question), /away/);
+    await assert.rejects(away.missingFor(question), /away/);
     assert.equal(away.isProven(question), false);
   });
 });

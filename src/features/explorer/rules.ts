@@ -1,5 +1,6 @@
 import type { OwnEndpoint } from '../../endpoints/own-endpoint.js';
 import { StatusError } from '../../kubernetes/status.js';
+import type { UserInfo } from '../../kubernetes/user-info.js';
 import { Operation } from '../../request/context.js';
 
 /** Maximum number of requests in one question. */
@@ -11,16 +12,16 @@ const usage =
 const firstLine = /^([A-Z]{1,20}) (\/[!-~]*)$/;
 
 /**
- * Which requests the proxy's own rules would reject: `{"requests": [{"request", "allowed", "reason", "message", "note"}]}`, in the order of
- * the question. A note says what a feature does with the answer. Nothing is sent to an API server, whose own answer may still be a 403, nor
- * to an authorizer that is asked before it: `alsoDecide` names those, if there are any.
+ * Which requests of the caller the proxy would refuse, by its own rules, by the authorizers that are asked before the API server, which
+ * `alsoDecide` names, or because it may not do it itself: `{"requests": [{"request", "allowed", "reason", "message", "note"}]}`, in the order
+ * of the question. A note says what a feature does with the answer. The API server's own answer may still be a 403.
  */
 export const rules = {
   name: 'rules',
   title: 'whether a rule of this proxy refuses a request',
   access: 'caller',
-  create({ destinationOf, rejectionOf, authorizers, noteOn }) {
-    const answerTo = (request: string) => {
+  create({ destinationOf, rejectionOf, objectionTo, authorizers, noteOn }) {
+    const answerTo = async (request: string, caller: UserInfo | undefined) => {
       const [, method = '', target = ''] = firstLine.exec(request) ?? [];
       if (method === '') throw new StatusError(400, usage);
       const destination = destinationOf(target);
@@ -28,7 +29,7 @@ export const rules = {
       if (!destination.mount.isApi) throw new StatusError(400, usage);
       const { ambiguity } = operation.path.received;
       if (ambiguity !== undefined) throw new StatusError(400, ambiguity);
-      const rejection = rejectionOf(operation);
+      const rejection = rejectionOf(operation) ?? (await objectionTo(operation, caller));
       if (rejection === undefined) return { request, allowed: true, note: noteOn(operation) };
       return { request, allowed: false, reason: rejection.reason, message: rejection.message };
     };
@@ -37,7 +38,8 @@ export const rules = {
       if (requests.length === 0 || requests.length > mostRequests) throw new StatusError(400, usage);
       reply.headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
       const alsoDecide = authorizers().map(({ title }) => title);
-      const answer = { requests: requests.map(answerTo), ...(alsoDecide.length > 0 && { alsoDecide }) };
+      const answers = await Promise.all(requests.map(request => answerTo(request, context.caller)));
+      const answer = { requests: answers, ...(alsoDecide.length > 0 && { alsoDecide }) };
       return `${JSON.stringify(answer, undefined, 2)}\n`;
     };
   },

@@ -12,7 +12,7 @@ const atATime = 16;
 const patience = 1_000;
 
 /** What the proxy itself may do as a user. */
-export type OwnRights = Pick<MissingRights, 'isProven' | 'proven' | 'mayAct'>;
+export type OwnRights = Pick<MissingRights, 'isProven' | 'proven' | 'missingFor'>;
 
 /**
  * The rights of clients' users to their watches, as the API server says them. It is asked about a few at a time, and in turns: a thousand
@@ -75,7 +75,7 @@ export class Rights {
 
   async #review(question: Question): Promise<Verdict> {
     const verdict = await this.#reviews.ask(question);
-    return verdict.isAllowed && !(await this.#own.mayAct(question))
+    return verdict.isAllowed && (await this.#own.missingFor(question)) !== undefined
       ? { ...verdict, isAllowed: false }
       : verdict;
   }

@@ -1,7 +1,8 @@
 import { fieldValue } from '../../http/header-fields.js';
+import { HeldAnswer, HoldingTrip } from '../../proxy/holding-trip.js';
 import type { BodySink, ClientSink } from '../../transport/round-trip.js';
 import { type AskedVerb, askedVerb, permitted } from './access-question.js';
-import { HeldAnswer, HoldingTrip, type TripParts } from './held-answer.js';
+import type { FilteringParts } from './filtered-cluster.js';
 
 /** The most bytes of a review that is read. */
 const longest = 16 * 1024;
@@ -11,11 +12,11 @@ const reason = 'the proxy shows those namespaces that you may get';
  * A SelfSubjectAccessReview of a client. It goes to the API server. If it asks whether its user may list or watch namespaces, and the API
  * server only does not allow it, the answer is yes: the proxy answers such a request. Programs that ask first, such as k9s, go on then.
  */
-export class AccessTrip extends HoldingTrip<ClientSink> {
+export class AccessTrip extends HoldingTrip<ClientSink, FilteringParts<ClientSink>> {
   #verb: AskedVerb | undefined;
 
   start(): this {
-    const { own, route, onward, sink } = this.parts as TripParts<ClientSink>;
+    const { own, route, onward, sink } = this.parts as FilteringParts<ClientSink>;
     const send = (body: Buffer | undefined) => {
       if (this.isOver) return;
       const contentType = fieldValue(own.headers, 'content-type') ?? '';
@@ -40,9 +41,10 @@ export class AccessTrip extends HoldingTrip<ClientSink> {
     const body = isPlain
       ? permitted(fieldValue(held.headers, 'content-type') ?? '', held.whole, reason)
       : undefined;
+    const { filtered, as } = this.parts as FilteringParts<ClientSink>;
     if (body === undefined) give();
     else
-      this.filtered.serves(this.parts?.as ?? [], this.#verb as AskedVerb).then(
+      filtered.serves(as, this.#verb as AskedVerb).then(
         serves => give(serves ? body : undefined),
         () => give(),
       );

@@ -4,10 +4,17 @@ import type { UserInfo } from '../../kubernetes/user-info.js';
 import { digest } from '../../lib/json.js';
 import { Moment } from '../../lib/moment.js';
 import { Deferred, within } from '../../lib/promises.js';
+import type { TripParts } from '../../proxy/holding-trip.js';
+import type { ResponseSink } from '../../transport/round-trip.js';
 import { Grants } from './grants.js';
 import { type FilterParts, Questions } from './questions.js';
 import { isAbout } from './rbac.js';
 import { othersKnow, settling, Viewer } from './viewer.js';
+
+/** A request that the route has taken. */
+export interface FilteringParts<Sink extends ResponseSink> extends TripParts<Sink> {
+  readonly filtered: FilteredCluster;
+}
 
 /** Changes that come within so many milliseconds are one. */
 const moment = 1_000;

@@ -1,6 +1,7 @@
 import { fieldValue, hasField, removeFields } from '../../http/header-fields.js';
 import { parseQuery } from '../../kubernetes/query.js';
 import { StatusError } from '../../kubernetes/status.js';
+import { HeldAnswer, HoldingTrip } from '../../proxy/holding-trip.js';
 import type { Onward } from '../../proxy/route.js';
 import { actingQuestions, ownQuestions, requestQuestion } from '../../proxy/stream-questions.js';
 import type { OpenRequest } from '../../request/context.js';
@@ -9,7 +10,7 @@ import { fairnessField } from '../../transport/refusal-reader.js';
 import type { BodySink, ResponseSink, SwitchedResponse } from '../../transport/round-trip.js';
 import { UpstreamCall } from '../../transport/upstream-call.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
-import { HeldAnswer, HoldingTrip, type TripParts } from './held-answer.js';
+import type { FilteredCluster, FilteringParts } from './filtered-cluster.js';
 import type { FilterObserver } from './metrics.js';
 import { askedVersion, namedTarget, tooManyNames } from './named-request.js';
 import type { Onlooker, Shown, Viewer } from './viewer.js';
@@ -29,7 +30,11 @@ const longestDelay = 5_000;
  * A client's list or watch of namespaces. It is sent as its user first. If the API server refuses that, it is sent again as the gateway, with a
  * selector of the names that the user may get.
  */
-export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> implements Onlooker {
+export class FilteredTrip<Sink extends ResponseSink>
+  extends HoldingTrip<Sink, FilteringParts<Sink>>
+  implements Onlooker
+{
+  readonly #filtered: FilteredCluster;
   readonly #isWatch: boolean;
   /** Undefined while it is as its client has sent it. */
   questions: readonly Question[] | undefined;
@@ -42,8 +47,9 @@ export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> i
   /** Whether the watch ends as soon as it begins. */
   #isExpired = false;
 
-  constructor(parts: TripParts<Sink>, observer: Pick<FilterObserver, 'watches'>) {
+  constructor(parts: FilteringParts<Sink>, observer: Pick<FilterObserver, 'watches'>) {
     super(parts);
+    this.#filtered = parts.filtered;
     this.#onward = parts.onward;
     this.#observer = observer;
     this.#isWatch = parts.request.record.info.verb === 'watch';
@@ -54,7 +60,7 @@ export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> i
   }
 
   start(): this {
-    const { onward, route, own } = this.parts as TripParts<Sink>;
+    const { onward, route, own } = this.parts as FilteringParts<Sink>;
     this.use(onward.sendAfter(route, own, this));
     return this;
   }
@@ -94,7 +100,7 @@ export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> i
     } else if (this.mayExpire) {
       const expire = () => this.isOver || this.#onward.expire(expired());
       if (isLoss) expire();
-      else this.filtered.questions.later(Math.random() * longestDelay, expire);
+      else this.#filtered.questions.later(Math.random() * longestDelay, expire);
     } else if (this.#state === 'open') {
       this.drop();
       this.error(expired());
@@ -126,10 +132,10 @@ export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> i
 
   /** What the user is shown now; undefined if nobody can know that. */
   async #choose(): Promise<Shown | undefined> {
-    const { as, request } = this.parts as TripParts<Sink>;
-    if (!(await this.filtered.canFilter()) || this.isOver) return undefined;
+    const { as, request } = this.parts as FilteringParts<Sink>;
+    if (!(await this.#filtered.canFilter()) || this.isOver) return undefined;
     this.#viewer?.left(this);
-    const viewer = this.filtered.viewerOf(as);
+    const viewer = this.#filtered.viewerOf(as);
     this.#viewer = viewer;
     // Before the names are known, so that it hears of each change.
     viewer.open.add(this);
@@ -139,7 +145,7 @@ export class FilteredTrip<Sink extends ResponseSink> extends HoldingTrip<Sink> i
 
   /** Sends it as the gateway. It is not offered to another route, which would read the target of its client. */
   #send({ names, floor }: Shown): void {
-    const { request, own } = this.parts as TripParts<Sink>;
+    const { request, own } = this.parts as FilteringParts<Sink>;
     const { record } = request;
     const { isPast, version } = askedVersion(this.#isWatch, parseQuery(request.path.forServer.query));
     const isOld = version === undefined ? isPast : version < floor;

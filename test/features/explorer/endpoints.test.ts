@@ -49,11 +49,13 @@ describe('what the rules of the proxy would reject', () => {
       destinationOf: (target: string) => ({ mount: { isApi }, target, prefix: '', cluster }),
       rejectionOf: ({ head }: { head: { method: string } }) =>
         head.method === 'DELETE' ? { reason: 'read_only', message: 'no' } : undefined,
+      objectionTo: async ({ path }: { path: { api: string } }, caller: string) =>
+        path.api === '/version' ? { reason: 'webhook_denied', message: `not ${caller}` } : undefined,
       authorizers: () => authorizers.map(title => ({ title })),
       noteOn: () => 'noted',
     } as never);
     const text = await (judge as unknown as Handler)(
-      { context: { path: { received: { query } } } },
+      { context: { caller: 'jane', path: { received: { query } } } },
       { headers: () => {} },
     );
     return JSON.parse(String(text));
@@ -65,7 +67,8 @@ describe('what the rules of the proxy would reject', () => {
       { request: 'GET /api', allowed: true, note: 'noted' },
       { request: 'DELETE /api/v1/pods', allowed: false, reason: 'read_only', message: 'no' },
     ];
-    const query = `${get}&request=DELETE%20/api/v1/pods`;
+    requests.push({ request: 'GET /version', allowed: false, reason: 'webhook_denied', message: 'not jane' });
+    const query = `${get}&request=DELETE%20/api/v1/pods&request=GET%20/version`;
     assert.deepEqual(await ask(query), { requests });
     assert.deepEqual(await ask(query, ['a webhook']), { requests, alsoDecide: ['a webhook'] });
   });

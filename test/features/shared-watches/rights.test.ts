@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Rights } from '../../../src/features/shared-watches/rights.js';
+import { StatusError } from '../../../src/kubernetes/status.js';
 import { Moment } from '../../../src/lib/moment.js';
 import type { Question, Reviews, Verdict } from '../../../src/reviews/reviews.js';
 import { ManualClock } from '../../support/manual-clock.js';
@@ -88,10 +89,10 @@ describe('the right of the proxy itself to a watch', () => {
       {
         isProven: () => proven.own,
         proven: () => void asked.push('proven'),
-        mayAct: async () => {
+        missingFor: async () => {
           asked.push('own');
           if (own instanceof Error) throw own;
-          return own;
+          return own ? undefined : new StatusError(403, 'no');
         },
       },
       new ManualClock(0),

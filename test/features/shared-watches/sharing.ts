@@ -12,7 +12,11 @@ import { type ServedWatch, WatchedServer } from './watched-server.js';
 import { type Asked, WatchingClient } from './watching-client.js';
 
 /** A proxy that may do everything as anybody. */
-export const hasAllRights: OwnRights = { isProven: () => true, proven() {}, mayAct: async () => true };
+export const hasAllRights: OwnRights = {
+  isProven: () => true,
+  proven() {},
+  missingFor: async () => undefined,
+};
 
 /** Options of a test's shared watches. */
 interface SharingOptions {

@@ -19,7 +19,7 @@ export function createCore(parts: Partial<Core> = {}): Core {
     missingRights: {
       isProven: () => true,
       proven: ignore,
-      mayAct: async () => true,
+      missingFor: async () => undefined,
     } as unknown as Core['missingRights'],
     callerRules: { allowed: new Set() },
     ...parts,

@@ -24,6 +24,7 @@ export interface AskedSpec {
   readonly extra?: Readonly<Record<string, readonly string[]>>;
   readonly resourceAttributes?: Readonly<Record<'verb' | 'resource', string>> & {
     readonly subresource?: string;
+    readonly namespace?: string;
     readonly fieldSelector?: AskedSelector;
     readonly labelSelector?: AskedSelector;
   };

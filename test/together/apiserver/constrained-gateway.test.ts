@@ -81,6 +81,14 @@ test('readyz of a gateway with rights of constrained impersonation alone says wh
   const { status, text } = await ask('GET', '/api/v1/namespaces/default/configmaps');
   assert.equal(status, 403);
   assert.match(text, /this proxy may not list configmaps, whoever asks; .*impersonate-on:user-info:list/);
+  // What alice may do, and the gateway not.
+  await server.grant('alice', [{ apiGroups: [''], resources: ['pods', 'configmaps'], verbs: ['list'] }]);
+  const { text: rules } = await ask(
+    'GET',
+    '/-/rules?request=GET%20/api/v1/configmaps&request=GET%20/api/v1/pods',
+  );
+  const [refused, allowed] = JSON.parse(rules).requests;
+  assert.deepEqual([refused.allowed, refused.reason, allowed.allowed], [false, 'proxy_right', true]);
 });
 
 test('a group that the gateway may not impersonate is named in the refusal before the API server has let it impersonate once', async (t, server) => {

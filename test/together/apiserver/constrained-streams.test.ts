@@ -48,6 +48,14 @@ test('every stream ends after the gateway has lost its right to act so, and goes
   if (server.minorVersion < 36) return;
   const { gateway, name } = await startGateway(t, server, [reviews]);
   const takeAway = await server.bind(gateway.namespace, name, [acts]);
+  // ann may delete Pods, and the gateway not.
+  const canI = (...asked: readonly string[]) => gateway.output(token, ['auth', 'can-i', ...asked]);
+  assert.equal(await canI('list', 'pods'), 'yes\n');
+  assert.match(
+    await canI('delete', 'pods'),
+    /^no - this proxy may not delete pods, whoever asks; .*impersonate-on:user-info:delete/,
+  );
+  assert.equal(await canI('list', 'secrets'), 'no\n');
   const streams = await gateway.openAll(token);
   const asked = () =>
     gateway.metric('kube_api_proxy_stream_rechecks_total', { about: 'access', answer: 'yes' });

@@ -121,6 +121,14 @@ export class StreamGateway {
     return child;
   }
 
+  /** What kubectl writes to its standard output with these arguments and this credential. */
+  async output(credential: readonly string[], args: readonly string[]): Promise<string> {
+    const child = this.#kubectl(credential, args);
+    const written = collectText(child.stdout);
+    await once(child, 'close');
+    return written();
+  }
+
   get #ca(): string {
     return join(this.#folder, 'ca.crt');
   }

@@ -1,11 +1,10 @@
-import { removeFields } from '../../http/header-fields.js';
-import type { Onward, Route, RoutedTrip } from '../../proxy/route.js';
-import type { OpenRequest } from '../../request/context.js';
-import { lastingBytes } from '../../transport/borrowed-bytes.js';
-import { HeldResponse } from '../../transport/held-response.js';
-import type { BodySink, ClientSink, ResponseSink, RoundTrip } from '../../transport/round-trip.js';
-import type { UpstreamRequest } from '../../transport/upstream-request.js';
-import type { FilteredCluster } from './filtered-cluster.js';
+import { removeFields } from '../http/header-fields.js';
+import type { OpenRequest } from '../request/context.js';
+import { lastingBytes } from '../transport/borrowed-bytes.js';
+import { HeldResponse } from '../transport/held-response.js';
+import type { BodySink, ClientSink, ResponseSink, RoundTrip } from '../transport/round-trip.js';
+import type { UpstreamRequest } from '../transport/upstream-request.js';
+import type { Onward, Route, RoutedTrip } from './route.js';
 
 /** An answer of the API server, until all of it has come. */
 export class HeldAnswer extends HeldResponse {
@@ -40,23 +39,22 @@ export interface TripParts<Sink extends ResponseSink> {
   readonly sink: Sink;
   readonly route: Route;
   readonly onward: Onward<Sink | ClientSink>;
-  readonly filtered: FilteredCluster;
 }
 
 /** A request that a route has sent on as it is, and whose client perhaps gets another answer. */
-export abstract class HoldingTrip<Sink extends ResponseSink> implements RoutedTrip, ClientSink {
+export abstract class HoldingTrip<Sink extends ResponseSink, Parts extends TripParts<Sink> = TripParts<Sink>>
+  implements RoutedTrip, ClientSink
+{
   protected readonly sink: Sink;
-  protected readonly filtered: FilteredCluster;
   /** Undefined when they are needed no more: a watch keeps little. */
-  protected parts: TripParts<Sink> | undefined;
+  protected parts: Parts | undefined;
   protected held: HeldAnswer | undefined;
   protected isOver = false;
   #trip: RoundTrip | undefined;
   #isPaused = false;
 
-  constructor(parts: TripParts<Sink>) {
+  constructor(parts: Parts) {
     this.sink = parts.sink;
-    this.filtered = parts.filtered;
     this.parts = parts;
   }
 

@@ -1,0 +1,122 @@
+import { fieldValue, removeFields } from '../http/header-fields.js';
+import { impersonationOf } from '../kubernetes/impersonation.js';
+import type { UserInfo } from '../kubernetes/user-info.js';
+import { isObject, type JsonObject, parseObject } from '../lib/json.js';
+import type { OpenRequest, Operation } from '../request/context.js';
+import { type Attributes, attributesOf, attributesOfSpec } from '../reviews/attributes.js';
+import type { Objection, Objections } from '../reviews/objections.js';
+import type { Question } from '../reviews/reviews.js';
+import type { BodySink, ClientSink } from '../transport/round-trip.js';
+import type { UpstreamRequest } from '../transport/upstream-request.js';
+import { HeldAnswer, HoldingTrip, type TripParts } from './holding-trip.js';
+import type { Route } from './route.js';
+
+/**
+ * Takes the SelfSubjectAccessReviews of callers, so that `kubectl auth can-i` says what would happen: a yes of the API server becomes a no if
+ * something stands against it. Where that can be, the answer is JSON, whatever the client prefers, which every client of Kubernetes reads.
+ */
+export function createAccessReviewRoute(objections: Objections): Route {
+  const route: Route = {
+    take(request, own, sink, onward) {
+      const { impersonation: as } = own;
+      if (as === undefined || as === 'configured' || !isAccessReview(request)) return undefined;
+      return new ReviewTrip({ request, own, as, sink, onward, route }, objections).start();
+    },
+  };
+  return route;
+}
+
+function isAccessReview({ head, path: { info } }: OpenRequest): boolean {
+  const { apiGroup, resource, subresource, verb } = info;
+  const isOf = apiGroup === 'authorization.k8s.io' && resource === 'selfsubjectaccessreviews';
+  return isOf && subresource === '' && verb === 'create' && head.method === 'POST';
+}
+
+class ReviewTrip extends HoldingTrip<ClientSink> {
+  readonly #objections: Objections;
+
+  constructor(parts: TripParts<ClientSink>, objections: Objections) {
+    super(parts);
+    this.#objections = objections;
+  }
+
+  start(): this {
+    const { request, own, route, onward, sink } = this.parts as TripParts<ClientSink>;
+    this.#objections.areThere(request.cluster, request.endpoint.identity).then(
+      areThere => {
+        if (this.isOver) return;
+        this.use(areThere ? onward.sendAfter(route, inJson(own), this) : onward.sendAfter(route, own, sink));
+      },
+      (error: Error) => this.error(error),
+    );
+    return this;
+  }
+
+  head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
+    if (statusCode !== 200 && statusCode !== 201) return this.sink.head(statusCode, statusMessage, headers);
+    this.held = new HeldAnswer(statusCode, statusMessage, headers);
+    return this.held;
+  }
+
+  protected decide(held: HeldAnswer): void {
+    const give = (body?: Buffer) => {
+      if (!this.isOver) held.giveTo(this.sink, body);
+    };
+    const review = isJson(held) ? parseObject(held.whole.toString('utf8')) : undefined;
+    const attributes = review && permittedBy(review);
+    if (attributes === undefined) give();
+    else
+      this.#objections.to(this.#questionAbout(attributes)).then(
+        objection => give(objection && refused(review as JsonObject, objection)),
+        (error: Error) => this.error(error),
+      );
+  }
+
+  #questionAbout(attributes: Attributes): Question {
+    const { as, request } = this.parts as TripParts<ClientSink>;
+    const { cluster, endpoint, mount } = request;
+    const access = { judgedFor: endpoint.identity, namesContext: mount.namesContext };
+    return { cluster, as, attributes, access };
+  }
+}
+
+function inJson(own: UpstreamRequest): UpstreamRequest {
+  const headers = [...own.headers];
+  for (const name of ['accept', 'accept-encoding']) removeFields(headers, name);
+  return { ...own, headers: [...headers, 'Accept', 'application/json'] };
+}
+
+function isJson({ headers }: HeldAnswer): boolean {
+  const isPlain = (fieldValue(headers, 'content-encoding') ?? 'identity') === 'identity';
+  return isPlain && /^application\/json\b/i.test(fieldValue(headers, 'content-type') ?? '');
+}
+
+/** What a review lets its user do; undefined for a no, and for what is no such review. */
+function permittedBy({ spec, status }: JsonObject): Attributes | undefined {
+  if (!isObject(status) || status['allowed'] !== true || !isObject(spec)) return undefined;
+  return attributesOfSpec(spec);
+}
+
+function refused(review: JsonObject, { message, error }: Objection): Buffer {
+  const status = {
+    ...{ allowed: false, denied: true, reason: message },
+    ...(error !== undefined && { evaluationError: error }),
+  };
+  return Buffer.from(`${JSON.stringify({ ...review, status })}\n`);
+}
+
+/** What stands against an operation of a caller that no rule rejects. Undefined if there is nothing, or its cluster cannot be opened. */
+export async function objectionTo(
+  objections: Objections,
+  operation: Operation,
+  caller: UserInfo,
+): Promise<Objection | undefined> {
+  const { cluster, mount, path } = operation;
+  const endpoint = await Promise.resolve(operation.openCluster()).catch(() => undefined);
+  if (endpoint === undefined) return undefined;
+  return objections.to({
+    ...{ cluster, as: impersonationOf(caller) },
+    attributes: attributesOf(path.info, path.forServer.query),
+    access: { judgedFor: endpoint.identity, namesContext: mount.namesContext },
+  });
+}

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import http from 'node:http';
+import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { PbfReader } from 'pbf';
 import type { Scope } from '../scope.js';
@@ -63,6 +64,29 @@ export class Collector {
     if (this.status === 200) this.spans.push(...readExport(Buffer.concat(chunks)));
     response.writeHead(this.status, { 'content-type': 'application/x-protobuf' }).end();
   }
+}
+
+/** A collector that takes spans by gRPC without TLS, as an API server sends them. Its spans come into the list. */
+export async function startGrpcCollector(scope: Scope): Promise<{ address: string; spans: ReceivedSpan[] }> {
+  const spans: ReceivedSpan[] = [];
+  const server = http2.createServer().listen(0, '127.0.0.1');
+  const sessions = new Set<http2.ServerHttp2Session>();
+  server.on('session', session => sessions.add(session));
+  server.on('stream', async stream => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
+    // One message, with its compression (none) and its length in front.
+    spans.push(...readExport(Buffer.concat(chunks).subarray(5)));
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+    stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+    stream.end(Buffer.alloc(5));
+  });
+  await once(server, 'listening');
+  scope.after(() => {
+    server.close();
+    for (const session of sessions) session.destroy();
+  });
+  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, spans };
 }
 
 /** The spans of an ExportTraceServiceRequest. */

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { send as sendRaw } from '../e2e/leg.js';
+import { createServingFiles } from '../support/certificates/serving-files.js';
+import { ask, connectHttp2, openStream } from '../support/clients/http2-client.js';
+import { eventuallyPasses } from '../support/eventually.js';
 import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { writeAdminKubeconfig } from '../support/proxy/proxy.js';
@@ -75,3 +79,37 @@ for (const rate of [0, 1_000_000]) {
     );
   });
 }
+
+test('over HTTP/2 and TLS each stream is a request, and a shared watch has what its own request has', async t => {
+  const files = await createServingFiles();
+  const collector = await Collector.start(t);
+  const proxy = await startInProcess(t, [
+    ...[`--kubeconfig=${kubeconfig.path}`, `--tracing-endpoint=${collector.url}`, ...files.flags],
+    ...['--tracing-sampling-rate-per-million=1000000', '--share-watches'],
+  ]);
+  const session = await connectHttp2(proxy.port, files.authority.certificate);
+  assert.equal((await ask(session, pod)).headers[':status'], 200);
+  const watches = ['a', 'b'].map(() =>
+    openStream(session, '/api/v1/namespaces/default/configmaps?watch=true&resourceVersion=0', {
+      traceparent: `00-${parent.traceId}-${parent.spanId}-01`,
+    }),
+  );
+  for (const watch of watches) await once(watch, 'response');
+  for (const watch of watches) watch.close();
+  await eventuallyPasses(() =>
+    assert.equal(proxy.log().filter(({ msg, verb }) => msg === 'request' && verb === 'watch').length, 2),
+  );
+  session.close();
+  await proxy.stop();
+  const [own] = collector
+    .named('GET /api/v1/namespaces/{:namespace}/pods/{:name}')
+    .filter(({ kind }) => kind === 2);
+  assert.deepEqual([own?.attributes['url.scheme'], own?.links, own?.parentId], ['https', [], '']);
+  const name = 'GET /api/v1/namespaces/{:namespace}/configmaps';
+  const heads = collector.named(name).filter(({ kind }) => kind === 2);
+  assert.deepEqual(
+    heads.map(({ traceId, parentId }) => [traceId, parentId]),
+    heads.map(() => [parent.traceId, parent.spanId]),
+  );
+  assert.equal(collector.named(`${name} stream`).length, 2);
+});

@@ -146,4 +146,18 @@ describe('the phases of a call', () => {
     pool.get(1).sink.switched?.({} as SwitchedResponse);
     assert.equal(names(), 'head');
   });
+
+  it('cost nothing if nobody wants to know them: the clock is read when the request is sent and when its head comes', t => {
+    const clock = t.mock.method(performance, 'now');
+    const call = new UpstreamCall(
+      { access: () => access, refused: refusal },
+      upstreamRequestTo('/pods'),
+      new RecordedResponse(),
+      {},
+    );
+    call.start();
+    pool.get().head(200);
+    pool.get().sink.end([]);
+    assert.equal(clock.mock.callCount(), 2);
+  });
 });

@@ -1,4 +1,3 @@
-import './app/no-inspector.js';
 import { openSync, readFileSync } from 'node:fs';
 import { devNull, homedir } from 'node:os';
 import closeWithGrace from 'close-with-grace';

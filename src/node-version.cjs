@@ -16,3 +16,7 @@ if (!isSupported) {
   );
   process.exit(1);
 }
+
+// Otherwise SIGUSR1 opens Node's inspector, a port on which every user of the machine and every container of the Pod can run code as this
+// process. A listener for the signal replaces Node's own.
+process.on('SIGUSR1', () => {});

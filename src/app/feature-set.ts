@@ -1,7 +1,10 @@
 import type { Registry } from 'prom-client';
 import type { UsedMethod } from '../authentication/configure.js';
+import { clusters } from '../endpoints/clusters.js';
+import { index } from '../endpoints/index-page.js';
+import { metrics } from '../endpoints/metrics.js';
 import type { OwnEndpoint, ServedOwnEndpoint } from '../endpoints/own-endpoint.js';
-import { ownEndpoints } from '../endpoints/own-endpoints.js';
+import { livez, readyz } from '../endpoints/probes.js';
 import type { AnyFeature, Command, Core, FeatureParts, Problems } from '../feature.js';
 import { features } from '../features.js';
 import type { Guard } from '../guard/guard.js';
@@ -80,6 +83,9 @@ export class FeatureSet {
     return isComplete && problems.length === 0 ? { parts, methods } : { problems };
   }
 }
+
+/** The endpoints of the core below `/-/`, in the order of the index. Their mounts follow from this list. */
+export const ownEndpoints = [index, clusters, metrics, livez, readyz] as const;
 
 /** The endpoints of the features and of the core that the options turn on, in the order of the index. */
 export function servedOwnEndpoints(options: Options): readonly ServedOwnEndpoint[] {

@@ -1,4 +1,4 @@
-import type { ContextSummary } from '../kubeconfig/contexts.js';
+import type { ContextSummary } from '../kubeconfig/followed-kubeconfig.js';
 import type { Cluster } from './cluster.js';
 
 /** How a registry creates its clusters. */

@@ -1,13 +1,12 @@
 import { authentication } from './authentication.js';
 import { claimedIdentity } from './claimed-identity.js';
-import { configuredImpersonation } from './configured-impersonation.js';
 import { cors, preflight } from './cors.js';
 import { crossSite, crossSiteOfCallers } from './cross-site.js';
 import { filter } from './filter.js';
 import { type Guard, stages } from './guard.js';
 import { host } from './host.js';
 import { message } from './message.js';
-import { openCluster } from './open-cluster.js';
+import { configuredImpersonation, openCluster } from './open-cluster.js';
 import { origin } from './origin.js';
 import { proxiedPage } from './proxied-page.js';
 import { readOnly } from './read-only.js';

@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import { type Followed, follow } from '../lib/follow.js';
 import type { ReadFile } from '../lib/read-file.js';
-import { type ContextSummary, summarizeContexts } from './contexts.js';
 import { inClusterKubeconfig, serviceAccountDirectory } from './in-cluster.js';
 import { type KubeconfigLocation, loadKubeconfig } from './load.js';
 import { isEmpty } from './resolve.js';
+import { parseServerAddress, urlOf } from './server-address.js';
 import type { Kubeconfig } from './types.js';
 
 /** Which kubeconfig is followed. */
@@ -89,4 +89,27 @@ export class FollowedKubeconfig {
     this.#hasContent = hasContent;
     return [];
   }
+}
+
+/** A context of the kubeconfig, with the names that the file uses. Missing ones are empty. It contains no secret. */
+export interface ContextSummary {
+  readonly name: string;
+  readonly cluster: string;
+  readonly user: string;
+  readonly namespace: string;
+  /** The URL of the cluster's server, without query and fragment; empty if it cannot be used. */
+  readonly server: string;
+}
+
+/** The contexts, in the kubeconfig's order. */
+function summarizeContexts({ contexts, clusters }: Kubeconfig): readonly ContextSummary[] {
+  return [...contexts].map(([name, { value }]) => {
+    const { cluster = '', user = '', namespace = '' } = value;
+    return { name, cluster, user, namespace, server: serverUrl(clusters.get(cluster)?.value.server) };
+  });
+}
+
+function serverUrl(server = ''): string {
+  const parsed = parseServerAddress(server, '');
+  return 'address' in parsed ? urlOf(parsed.address) : '';
 }

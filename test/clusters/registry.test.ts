@@ -4,7 +4,7 @@ import { Cluster, ConfigurationError, type FollowEndpoint } from '../../src/clus
 import type { Endpoint } from '../../src/clusters/endpoint.js';
 import { ClusterRegistry } from '../../src/clusters/registry.js';
 import type { CredentialSource } from '../../src/credentials/credential-source.js';
-import type { ContextSummary } from '../../src/kubeconfig/contexts.js';
+import type { ContextSummary } from '../../src/kubeconfig/followed-kubeconfig.js';
 import { endpointWith } from '../support/proxy/client-request.js';
 
 const ignore = () => {};

@@ -3,7 +3,6 @@ import { describe, it } from 'node:test';
 import type { OptionFacts } from '../../src/authentication/method.js';
 import { authentication } from '../../src/guard/authentication.js';
 import { claimedIdentity } from '../../src/guard/claimed-identity.js';
-import { configuredImpersonation } from '../../src/guard/configured-impersonation.js';
 import { cors, preflight } from '../../src/guard/cors.js';
 import { crossSite, crossSiteOfCallers } from '../../src/guard/cross-site.js';
 import { filter } from '../../src/guard/filter.js';
@@ -11,6 +10,7 @@ import { answered, type Guard, type GuardParts, stages } from '../../src/guard/g
 import { guards, inOrder } from '../../src/guard/guards.js';
 import { host } from '../../src/guard/host.js';
 import { message } from '../../src/guard/message.js';
+import { configuredImpersonation } from '../../src/guard/open-cluster.js';
 import { origin } from '../../src/guard/origin.js';
 import { originList } from '../../src/guard/origin-list.js';
 import { proxiedPage } from '../../src/guard/proxied-page.js';

@@ -83,7 +83,7 @@ class EventLines implements ResponseSink, BodySink {
     this.#target = target;
     this.#listener = listener;
     this.#lines = new WholeFrames(new Lines(), longestEvent, {
-      frame: parts => listener.event(Buffer.concat(parts)),
+      frame: pieces => listener.event(Buffer.concat(pieces)),
     });
   }
 

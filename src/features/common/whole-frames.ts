@@ -15,20 +15,20 @@ export interface FrameSink {
   /**
    * A frame is whole. The bytes are lent until the call returns.
    *
-   * @param parts Its bytes, in parts.
+   * @param pieces Its bytes, one after the other.
    * @param end The position behind it in the bytes that were read last.
    */
-  frame(parts: readonly Buffer[], end: number): void;
+  frame(pieces: readonly Buffer[], end: number): void;
 }
 
-/** Puts the frames of a stream together, such as the events of a watch. Their bytes come in parts. In linear time. */
+/** Puts the frames of a stream together, such as the events of a watch. Their bytes come in pieces. In linear time. */
 export class WholeFrames {
   readonly #frames: FrameReader;
   readonly #most: number;
   readonly #sink: FrameSink;
   /**
    * The bytes of an incomplete frame. All blocks are full but the last one. Bytes that come are never copied from block to block, and a frame in
-   * many small parts does not become as many buffers.
+   * many small pieces does not become as many buffers.
    */
   #blocks: Buffer[] = [];
   /** The bytes in the last block. */
@@ -55,29 +55,29 @@ export class WholeFrames {
   read(bytes: Buffer): void {
     for (let start = 0; start < bytes.length; ) {
       const end = this.#frames.readFrame(bytes, start);
-      const part = bytes.subarray(start, end);
-      start += part.length;
+      const piece = bytes.subarray(start, end);
+      start += piece.length;
       if (this.#sink.skips !== undefined && !this.#isSkipping && this.#length < beginning)
-        this.#isSkipping = this.#sink.skips(this.#beginningWith(part), end !== undefined);
-      if (!this.#isSkipping) this.#checkSize(part);
+        this.#isSkipping = this.#sink.skips(this.#beginningWith(piece), end !== undefined);
+      if (!this.#isSkipping) this.#checkSize(piece);
       if (end === undefined) {
-        if (!this.#isSkipping) this.#append(part);
+        if (!this.#isSkipping) this.#append(piece);
         continue;
       }
-      const parts = this.#takeWith(part);
-      if (!this.#isSkipping) this.#sink.frame(parts, end);
+      const pieces = this.#takeWith(piece);
+      if (!this.#isSkipping) this.#sink.frame(pieces, end);
       this.#isSkipping = false;
     }
   }
 
-  #checkSize(part: Buffer): void {
-    const length = this.#length + part.length + (this.#frames.missing ?? 0);
+  #checkSize(piece: Buffer): void {
+    const length = this.#length + piece.length + (this.#frames.missing ?? 0);
     if (length > this.#most) throw new Error('an event of the watch is too large');
   }
 
-  /** The first bytes of the frame that this part belongs to. */
-  #beginningWith(part: Buffer): Buffer {
-    return this.#length === 0 ? part : Buffer.concat([...this.#pending, part.subarray(0, beginning)]);
+  /** The first bytes of the frame that this piece belongs to. */
+  #beginningWith(piece: Buffer): Buffer {
+    return this.#length === 0 ? piece : Buffer.concat([...this.#pending, piece.subarray(0, beginning)]);
   }
 
   get #pending(): readonly Buffer[] {
@@ -86,25 +86,27 @@ export class WholeFrames {
     );
   }
 
-  #append(part: Buffer): void {
+  #append(piece: Buffer): void {
     const last = this.#blocks.at(-1);
-    const fitting = last === undefined ? 0 : part.copy(last, this.#used);
+    const fitting = last === undefined ? 0 : piece.copy(last, this.#used);
     this.#used += fitting;
-    if (fitting < part.length) {
-      const block = Buffer.allocUnsafeSlow(Math.max(part.length - fitting, Math.min(this.#length, mostFree)));
-      this.#used = part.copy(block, 0, fitting);
+    if (fitting < piece.length) {
+      const block = Buffer.allocUnsafeSlow(
+        Math.max(piece.length - fitting, Math.min(this.#length, mostFree)),
+      );
+      this.#used = piece.copy(block, 0, fitting);
       this.#blocks.push(block);
     }
-    this.#length += part.length;
+    this.#length += piece.length;
   }
 
-  /** All parts of a frame that ends with this one. */
-  #takeWith(part: Buffer): readonly Buffer[] {
-    if (this.#length === 0) return [part];
-    const parts = [...this.#pending, part];
+  /** All pieces of a frame that ends with this one. */
+  #takeWith(piece: Buffer): readonly Buffer[] {
+    if (this.#length === 0) return [piece];
+    const pieces = [...this.#pending, piece];
     this.#blocks = [];
     this.#used = 0;
     this.#length = 0;
-    return parts;
+    return pieces;
   }
 }

@@ -60,8 +60,8 @@ export class EventReader implements FrameSink {
     return false;
   }
 
-  frame(parts: readonly Buffer[], end: number): void {
-    const event = this.#event(new SharedBytes(parts));
+  frame(pieces: readonly Buffer[], end: number): void {
+    const event = this.#event(new SharedBytes(pieces));
     if (event.endsInitialEvents) this.#isInitial = false;
     this.#skipsAdded = this.#isInitial;
     this.#onEvent(event, end);

@@ -154,19 +154,18 @@ export class Watcher implements RoundTrip, Turn, Guest {
     return this.#body !== undefined;
   }
 
-  /** Moves to another watch. Returns false if its ring does not have all events that the client has not had. */
-  moveTo(watch: WatchSource): boolean {
+  /** Moves to another watch, if its ring has all events that the client has not had. */
+  moveTo(watch: WatchSource): void {
     const before = this.#watch;
     const position = this.#positionIn(watch.ring);
-    if (this.#body === undefined || position === undefined) return false;
+    if (this.#body === undefined || position === undefined) return;
     this.recheck();
-    if (this.isOver) return true;
+    if (this.isOver) return;
     this.#position = position;
     this.#isSettled = !this.#hasVersion || watch.ring.isPast(this.#version);
     this.#watch = watch;
     watch.enter(this);
     before.leave(this);
-    return true;
   }
 
   /** The position of the client's next event in another ring; undefined if that ring does not have it. */
@@ -211,7 +210,9 @@ export class Watcher implements RoundTrip, Turn, Guest {
     }
     if (passed > 0) body.idle();
     const { ending } = this.#watch;
-    if (this.#position === ring.end && ending !== undefined) this.#finish(ending);
+    if (this.#position < ring.end || ending === undefined) return;
+    if (ending === 'end') this.end();
+    else this.fail(ending);
   }
 
   /**
@@ -274,12 +275,6 @@ export class Watcher implements RoundTrip, Turn, Guest {
     this.stateChanged();
     if (this.#body !== undefined) this.#parts.observer.clients(-1);
     this.#watch.leave(this);
-  }
-
-  /** Ends the client as its watch has ended. */
-  #finish(ending: Ending): void {
-    if (ending === 'end') this.end();
-    else this.fail(ending);
   }
 
   /** Ends the client's response, complete. */

@@ -8,7 +8,8 @@ import type { Scope } from '../scope.js';
 export interface WebSocketQuestion {
   /** Fields in place of the usual ones, or besides them; undefined for one that is left out. */
   readonly fields?: Readonly<Record<string, string | undefined>>;
-  readonly method?: string;
+  /** What it sends behind its request, before there is an answer. */
+  readonly early?: Buffer;
   /** What the server's certificate is checked with, and the client's own. */
   readonly tls?: tls.ConnectionOptions;
 }
@@ -61,7 +62,8 @@ export class RawWebSocket {
     const fields = Object.entries({ Host: host, ...usual, ...question.fields })
       .filter(([, value]) => value !== undefined)
       .map(([name, value]) => `${name}: ${value}\r\n`);
-    socket.write(`${question.method ?? 'GET'} ${pathname}${search} HTTP/1.1\r\n${fields.join('')}\r\n`);
+    const head = `GET ${pathname}${search} HTTP/1.1\r\n${fields.join('')}\r\n`;
+    socket.write(Buffer.concat([Buffer.from(head), question.early ?? Buffer.alloc(0)]));
     await eventually('the head of the answer', () => opened.#headEnd > 0 || opened.ended !== undefined);
     return opened;
   }

@@ -15,7 +15,7 @@ import type { ApiServer } from '../support/kube-apiserver/api-server.js';
 import { test as apiServerTest } from '../support/kube-apiserver/api-server-test.js';
 import { Kubelet } from '../support/kube-apiserver/kubelet/kubelet.js';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
-import { ownMetric, scrapeOwn, sumOf, untilOwnMetric } from '../support/proxy/own-metric.js';
+import { ownMetric, scrapeOwn, sumOf } from '../support/proxy/own-metric.js';
 import { type ProxyProcess, startProxy } from '../support/proxy/proxy.js';
 import type { Scope } from '../support/scope.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -138,14 +138,6 @@ export class Stack {
   #untilEnd<T extends ChildProcess>(child: T): T {
     this.#scope.after(() => child.kill('SIGKILL'));
     return child;
-  }
-
-  /** Waits until this number of streams has been ended by their clients, and none in another way. */
-  async untilEndedByClient(count: number): Promise<void> {
-    const ended = (reason: string) => `kube_api_proxy_longrunning_requests_ended_total{reason="${reason}"}`;
-    await untilOwnMetric(this.#proxy.port, ended('client'), count);
-    for (const reason of ['upstream', 'error'])
-      assert.equal(await ownMetric(this.#proxy.port, ended(reason)), 0);
   }
 
   /** Waits until this number of watches is open. */

@@ -96,7 +96,6 @@ async function open(listener: 'plain' | 'TLS', path: string): Promise<Sides> {
   return { client, below, upstream: await accepted };
 }
 
-// kubectl over both protocols is in test/apiserver/streams.test.ts.
 describe('an upgrade', () => {
   for (const listener of (['plain', 'TLS'] as const).filter(name => hasTls || name === 'plain')) {
     for (const [what, [endedBy, act]] of Object.entries(ends)) {

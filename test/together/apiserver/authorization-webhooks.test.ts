@@ -160,11 +160,8 @@ const oddCallers = [...Object.keys(oddWebhooks), '/name'].flatMap(path =>
   policies.map(failurePolicy => ({ path, failurePolicy, name: `${path.slice(1)}-${failurePolicy}` })),
 );
 
-/** The errors of connections, and of JSON that cannot be read, have the words of Go's libraries: only the beginning is the same. */
-const inOtherWords = /^(?:hang|cut|closed|garbage|list|unknown|redirect|again|name)-/;
-
-/** What the gateway denies whatever `failurePolicy` says, because the API server may read a denial in it. */
-const refusedHere = /^(?:garbage|list|redirect|again)-NoOpinion$/;
+/** The errors of connections have the words of Go's libraries: only the beginning is the same. */
+const inOtherWords = /^(?:hang|cut|closed|name)-/;
 
 /** Up to the request's URI, which is in quotes. */
 function frameOf({ message }: Verdict): string | undefined {
@@ -202,8 +199,7 @@ async function differenceOf(
   const outcome = isOwn ? 'own' : `${theirs.code}${/was asked/.test(theirs.message) ? ' of a webhook' : ''}`;
   outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
   if (inOtherWords.test(request.caller) && ours.code === 500) {
-    const isSame =
-      refusedHere.test(request.caller) || (theirs.code === 500 && frameOf(theirs) === frameOf(ours));
+    const isSame = theirs.code === 500 && frameOf(theirs) === frameOf(ours);
     return isSame ? [] : [JSON.stringify({ request, theirs, ours })];
   }
   if (isOwn || isDeepStrictEqual(theirs, ours) || (hasConstrained && isOfConstrained(request, theirs, ours)))

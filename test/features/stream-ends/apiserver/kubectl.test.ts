@@ -34,31 +34,3 @@ test('every stream of kubectl ends after its RoleBinding is deleted or its token
   assert.deepEqual(new Set(ends()), new Set([`${unbound} access`, `${unknown} caller`]));
   assertRunning(ofOther ?? []);
 });
-
-test('a right that is away and back between two checks ends no stream; one that is away at a check ends it, and the next stream goes on', async (t, server) => {
-  const user = `ann-${randomUUID()}`;
-  const tokens = join(temporaryFolder(), 'tokens.csv');
-  await replaceFile(tokens, `token-of-ann,${user},,\n`);
-  const gateway = await StreamGateway.start(t, server, [callersFlag(tokens), '--recheck-streams=10s']);
-  const answers = (answer: string) =>
-    gateway.metric('kube_api_proxy_stream_rechecks_total', { about: 'access', answer });
-  const checked = async () => {
-    const before = await answers('yes');
-    await eventually('a check', async () => (await answers('yes')) > before);
-  };
-  const unbind = await gateway.bind(user);
-  const watch = await gateway.openWatch(['--token=token-of-ann']);
-  await checked();
-  await unbind();
-  const unbindAgain = await gateway.bind(user);
-  await checked();
-  assert.equal(await answers('no'), 0);
-  assertRunning([watch]);
-  await unbindAgain();
-  await watch.ended();
-  await gateway.bind(user);
-  const next = await gateway.openWatch(['--token=token-of-ann']);
-  await checked();
-  assert.equal(await answers('no'), 1);
-  assertRunning([next]);
-});

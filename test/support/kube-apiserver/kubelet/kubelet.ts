@@ -98,9 +98,4 @@ export class Kubelet {
     const pod = this.#runtime.read('v1', 'Pod', { namespace, name });
     if (pod !== undefined) this.#containers.print(pod.metadata, line);
   }
-
-  /** Stops listening, and cuts every connection immediately. */
-  kill(): Promise<void> {
-    return this.#runtime.kill();
-  }
 }

@@ -60,7 +60,10 @@ const allowed = {
   status: { allowed: true },
 };
 
-/** Webhooks that do not say what they think, or say it in a way of their own, by path. */
+/**
+ * Webhooks that do not say what they think, or say it in a way of their own, by path.
+ * test/features/authorization-webhooks/apiserver/answers.test.ts has what only the verdict can show.
+ */
 export const oddWebhooks: Readonly<Record<string, Behaviour>> = {
   '/hang': () => {},
   '/cut': (_, response) => response.socket?.resetAndDestroy(),
@@ -74,17 +77,11 @@ export const oddWebhooks: Readonly<Record<string, Behaviour>> = {
       .end(
         '{"kind":"Status","apiVersion":"v1","status":"Failure","message":"a teapot","reason":"Teapot","code":418}',
       ),
-  '/garbage': (_, response) => response.end('{"garbage'),
-  '/list': (_, response) => response.end('[]'),
   '/empty': (_, response) => response.end(),
   '/version': (_, response) =>
     response.end(JSON.stringify({ ...allowed, apiVersion: 'authorization.k8s.io/v1beta1' })),
   '/kind': (_, response) => response.end(JSON.stringify({ ...allowed, kind: 'SelfSubjectAccessReview' })),
-  '/unknown': (_, response) => response.end(JSON.stringify({ ...allowed, apiVersion: 'example.com/v1' })),
   '/types': (_, response) => response.end(JSON.stringify({ ...allowed, status: { allowed: 'true' } })),
-  '/bare': (_, response) => response.end('{"status":{"denied":true,"reason":"bare"}}'),
-  '/redirect': (_, response) => response.writeHead(302, { Location: '/unavailable' }).end(),
-  '/again': (_, response) => response.writeHead(307, { Location: '/again' }).end(),
   '/large': (_, response) =>
     response.end(JSON.stringify({ ...allowed, metadata: { name: 'x'.repeat(10_000_000) } })),
 };

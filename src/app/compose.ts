@@ -10,6 +10,7 @@ import { createHealth, type Health } from '../endpoints/health.js';
 import type { CommandProgram } from '../feature.js';
 import { GuardChain } from '../guard/chain.js';
 import { RejectedPages } from '../guard/rejected-pages.js';
+import { pluginPolicyFile } from '../kubeconfig/kuberc.js';
 import { isMissingKubeconfig } from '../kubeconfig/resolve.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import { refusedGroupReason } from '../kubernetes/refused-group.js';
@@ -71,6 +72,8 @@ export interface Program extends Omit<CommandProgram, 'listen'> {
   close(): Promise<void>;
 }
 
+const ignoredPolicy =
+  'this file says which credential plugins kubectl may run; kube-api-proxy does not read it for that';
 /** Milliseconds that a health probe waits for a credential. */
 const probeTimeout = 5_000;
 
@@ -241,6 +244,9 @@ export async function createProgram(
         .catch((error: Error) => {
           logger.warn({ reason: error.message }, 'the API server cannot be reached');
         });
+      pluginPolicyFile({ env: env['KUBERC'], homedir }).then(file => {
+        if (file !== undefined) logger.warn({ file }, ignoredPolicy);
+      });
       if (authentication !== undefined) constrainedImpersonation.follow(cluster);
       mayImpersonate?.().catch((error: Error) => {
         logger.warn({ reason: error.message }, 'callers cannot be impersonated');

@@ -56,6 +56,14 @@ describe('the file of authorizers', () => {
     ]);
   });
 
+  it('is refused by the name of a field that only later API servers know', async t => {
+    const later = { ...entry, webhook: { ...webhook, conditionsEndpointKubeConfigContext: 'conditions' } };
+    const found = await readFile(t, replaced(fileOf([later], false)));
+    assert.ok('problems' in found);
+    assert.match(found.problems.join(), /conditionsEndpointKubeConfigContext/);
+    assert.equal(found.problems.length, 1);
+  });
+
   it('is read in v1beta1 too, and has no entries of null', async t => {
     const file = fileOf([entry], false, { apiVersion: 'apiserver.config.k8s.io/v1beta1' });
     assert.ok('webhooks' in (await readFile(t, replaced(file))));

@@ -32,6 +32,7 @@ export const wrongFiles: readonly (readonly [what: string, entries: readonly obj
   ['an unknown field of a webhook', of({ url: 'https://a' })],
   ['a field of a webhook in other letters', of({ failurepolicy: 'Deny' })],
   ['no type', [{ name: 'a', webhook }]],
+  ['a field of Kubernetes 1.37', of({ conditionsEndpointKubeConfigContext: 'conditions' })],
   ['an unknown type', [{ type: 'Hook', name: 'a', webhook }]],
   ['no name', named(undefined)],
   ['a name with capital letters', named('A')],

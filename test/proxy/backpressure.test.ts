@@ -246,7 +246,8 @@ function writerFor(response: ServerResponse, { isWatch }: Exchange): ClientWrite
   const reply = { raw: response, sent: false, hijack() {}, send: () => response.destroy() };
   const record = { longRunning: isWatch, opened() {}, answeredUpstream() {} };
   const head = { mayBeBrowser: false };
-  const request = { reply, record, mount: { namesContext: false }, path: { api: undefined }, head };
+  const mount = { namesContext: false };
+  const request = { reply, record, mount, path: { api: undefined }, head, answerHeaders: [] };
   return new ClientWriter(
     request as never,
     { sandboxesProxiedPages: false, openStreams: { ending: false } },

@@ -88,7 +88,7 @@ describe('a redirect of an API server below /clusters/', () => {
       ...{
         mount: { namesContext: true, relocates: true, appendsServerPath: true },
         path: { prefix: '/clusters/dev', api: '/' },
-        head,
+        ...{ head, answerHeaders: [] },
       },
       ...{ cluster: { host: 'api.example:6443' }, endpoint: { config: { server } } },
     } as unknown as HeadRequest;

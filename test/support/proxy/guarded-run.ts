@@ -73,15 +73,15 @@ export async function startInside(
   }: { readonly script?: string; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<Inside> {
   const run = startRun(scope, [...flags, '--', 'sh', '-c', `${telling} ${script}`], env);
+  const look = () => {
+    const told = /^(\d+) (.*)\n([\s\S]*?)---\n/.exec(run.stdout());
+    if (told === null) throw new Error(`the command has not said what it has: ${run.stderr()}`);
+    return told;
+  };
+  // A command that ends at once has said all when it has ended.
   const [, pid = '', path = '', text = ''] = await Promise.race([
-    eventuallyPasses(() => {
-      const told = /^(\d+) (.*)\n([\s\S]*?)---\n/.exec(run.stdout());
-      if (told === null) throw new Error(`the command has not said what it has: ${run.stderr()}`);
-      return told;
-    }),
-    run.exited.then(({ code }) => {
-      throw new Error(`run ended with ${code}: ${run.stderr()}`);
-    }),
+    eventuallyPasses(look),
+    run.exited.then(look),
   ]);
   const kubeconfig = parse(text, { version: '1.1' });
   const current = kubeconfig.clusters.find(

@@ -13,7 +13,7 @@ export interface Sample {
 export const metrics: readonly (readonly [id: string, title: string, digits?: number])[] = [
   ['start.time', 'start: to the first line, ms'],
   ['start.cpu', 'start: CPU, ms'],
-  ['start.run', 'start: of run -- true, to its end, ms'],
+  ['start.run', 'start of run -- true: to its end, ms'],
   ...requestWorkloads.flatMap(({ name, title }) => [
     [`${name}.cpu`, `${title}: CPU, ms/request`] as const,
     [`${name}.rate`, `${title}: requests/s`, 4] as const,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { openSync } from 'node:fs';
 import type { Feature, PreparedCommand, Problems } from '../../feature.js';
 import { describeFileError } from '../../lib/read-file.js';
+import { findDeathSignal } from './death-signal.js';
 import { name, options, problems, type RunOptions, usage } from './options.js';
 
 function prepare(
@@ -18,14 +19,16 @@ function prepare(
   if (typeof log === 'object') found.push(...log.problems);
   if (found.length > 0 || typeof log === 'object') return { problems: found };
   const basePath = `/${randomBytes(16).toString('hex')}`;
+  // It takes as long as a process, and the program takes longer.
+  const deathSignal = values.dryRun ? undefined : findDeathSignal(env);
   return {
     options: { port: 0, appendServerPath: true },
     basePath,
     log,
     async run(program) {
       const { dryRun, runGuarded } = await import('./guarded.js');
-      if (values.dryRun) return dryRun(program, values);
-      return runGuarded(program, { values, basePath, env, command: command ?? '', args: rest });
+      if (command === undefined || deathSignal === undefined) return dryRun(program, values);
+      return runGuarded(program, { values, basePath, env, command, args: rest, deathSignal });
     },
   };
 }

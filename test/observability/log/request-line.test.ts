@@ -29,7 +29,7 @@ function bothLines(
   const options = { base: null, level: 'trace', hooks };
   const logger = prepare(pino(options, { write: line => void written.push(line) }));
   logger[level](fields, message);
-  createRequestLines(logger)(level, fields, message);
+  createRequestLines(logger)(level, message, {}, fields);
   const [theirs = '', ours = ''] = written.map(line => line.replace(/"time":\d+/, '"time":0'));
   assert.equal(written.length, 2);
   return { theirs, ours };

@@ -5,6 +5,7 @@ import { collectText } from '../collected-text.js';
 import { eventuallyPasses } from '../eventually.js';
 import { program } from '../project.js';
 import type { Scope } from '../scope.js';
+import { temporaryFolder } from '../temporary-folder.js';
 import { environmentOf } from './program-input.js';
 import type { ProxyExit } from './proxy.js';
 
@@ -17,19 +18,19 @@ export interface GuardedRun {
   readonly exited: Promise<ProxyExit>;
 }
 
-/** Starts `run` with these arguments. What still runs is killed with the scope. */
+/** Starts `run` with these arguments, in a runtime folder of its own. What still runs then ends with the scope, and so does its command. */
 export function startRun(
   scope: Scope,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): GuardedRun {
   const child = spawn(process.execPath, [program, 'run', ...args], {
-    env: environmentOf(env),
+    env: environmentOf({ XDG_RUNTIME_DIR: temporaryFolder(), ...env }),
     stdio: 'pipe',
   });
   child.stdin.on('error', () => {});
   const exited = once(child, 'close').then(([code, signal]) => ({ code, signal }));
-  scope.after(() => child.kill('SIGKILL') && exited);
+  scope.after(() => child.kill('SIGTERM') && exited);
   return { child, stdout: collectText(child.stdout), stderr: collectText(child.stderr), exited };
 }
 

@@ -82,9 +82,13 @@ test('streams end with their reason after three intervals in which the gateway m
     await gateway.metric('kube_api_proxy_stream_rechecks_total', { about: 'access', answer: 'no' }),
     0,
   );
-  const lines = gateway.proxy.log();
-  assert.equal(lines.filter(({ endedBy }) => endedBy === 'unknown').length, 2);
-  assert.equal(lines.filter(({ msg }) => /does not let the proxy ask whether/.test(String(msg))).length, 1);
+  const lines = (of: (line: Record<string, unknown>) => boolean) => gateway.proxy.log().filter(of).length;
+  // A stream's line comes after its client has seen the end.
+  await eventually('both lines', () => lines(({ endedBy }) => endedBy === 'unknown') === 2);
+  assert.equal(
+    lines(({ msg }) => /does not let the proxy ask whether/.test(String(msg))),
+    1,
+  );
   const { text } = await send(await adminPort(gateway.proxy), '/readyz?verbose');
   assert.match(text, /an API server does not let this proxy ask whether users may go on/);
 });

@@ -2,15 +2,11 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { test } from '../../apiserver/kubectl-stack.js';
-import {
-  assertEnded,
-  assertRunning,
-  StreamGateway,
-} from '../../features/stream-ends/apiserver/stream-gateway.js';
 import { open, send } from '../../support/clients/http-client.js';
 import { eventually } from '../../support/eventually.js';
 import type { Rule } from '../../support/fake-api-server/rbac.js';
 import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
+import { assertEnded, assertRunning, StreamGateway } from '../../support/kube-apiserver/stream-gateway.js';
 import { adminPort } from '../../support/proxy/admin-listener.js';
 import { callersFlag } from '../../support/proxy/callers.js';
 import { replaceFile } from '../../support/replaced-file.js';

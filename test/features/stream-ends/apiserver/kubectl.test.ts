@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { test } from '../../../apiserver/kubectl-stack.js';
 import { eventually } from '../../../support/eventually.js';
+import { assertEnded, assertRunning, StreamGateway } from '../../../support/kube-apiserver/stream-gateway.js';
 import { callersFlag } from '../../../support/proxy/callers.js';
 import { replaceFile } from '../../../support/replaced-file.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
-import { assertEnded, assertRunning, StreamGateway } from './stream-gateway.js';
 
 test('every stream of kubectl ends after its RoleBinding is deleted or its token is taken away, and no other one', async (t, server) => {
   const id = randomUUID();

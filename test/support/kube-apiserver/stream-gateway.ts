@@ -5,19 +5,19 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { protocols } from '../../../apiserver/kubectl-stack.js';
-import { createServingFiles } from '../../../support/certificates/serving-files.js';
-import { send } from '../../../support/clients/http-client.js';
-import { seen, startKubectl } from '../../../support/clients/kubectl.js';
-import { collectText } from '../../../support/collected-text.js';
-import { eventually, within } from '../../../support/eventually.js';
-import type { ApiServer, Credential } from '../../../support/kube-apiserver/api-server.js';
-import { Kubelet } from '../../../support/kube-apiserver/kubelet/kubelet.js';
-import { adminPort } from '../../../support/proxy/admin-listener.js';
-import { readSamples, sumOf } from '../../../support/proxy/own-metric.js';
-import { type ProxyProcess, startProxy } from '../../../support/proxy/proxy.js';
-import type { Scope } from '../../../support/scope.js';
-import { temporaryFolder } from '../../../support/temporary-folder.js';
+import { protocols } from '../../apiserver/kubectl-stack.js';
+import { createServingFiles } from '../certificates/serving-files.js';
+import { send } from '../clients/http-client.js';
+import { seen, startKubectl } from '../clients/kubectl.js';
+import { collectText } from '../collected-text.js';
+import { eventually, within } from '../eventually.js';
+import { adminPort } from '../proxy/admin-listener.js';
+import { readSamples, sumOf } from '../proxy/own-metric.js';
+import { type ProxyProcess, startProxy } from '../proxy/proxy.js';
+import type { Scope } from '../scope.js';
+import { temporaryFolder } from '../temporary-folder.js';
+import type { ApiServer, Credential } from './api-server.js';
+import { Kubelet } from './kubelet/kubelet.js';
 
 /** One process of a client with an open stream, and how it ended. */
 export class ClientProcess {

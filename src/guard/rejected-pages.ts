@@ -2,7 +2,7 @@ import type { RequestHead } from '../http/request-head.js';
 import { quoted } from '../kubernetes/quoted.js';
 import type { Clock } from '../lib/clock.js';
 import { copyOf } from '../lib/copy-of.js';
-import { Moment } from '../lib/moment.js';
+import { RecentNames } from '../lib/recent-names.js';
 import type { Logger } from '../observability/log/logger.js';
 import { isSerializedOrigin, pageOrigin } from './origin-list.js';
 import { Rejection } from './rejection.js';
@@ -22,12 +22,11 @@ const harmless = /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9.:_[\]-]+$/;
 
 /** The pages that were rejected of late. The log names the origin of each once as long as it is remembered. */
 export class RejectedPages {
-  readonly #clock: Clock;
   readonly #logger: Pick<Logger, 'warn'>;
-  readonly #origins = new Map<string, Moment>();
+  readonly #origins: RecentNames;
 
   constructor(clock: Clock, logger: Pick<Logger, 'warn'>) {
-    this.#clock = clock;
+    this.#origins = new RecentNames(clock, lifetime, most);
     this.#logger = logger;
   }
 
@@ -46,10 +45,10 @@ export class RejectedPages {
 
   /** What readyz says about them: strangers must not know from where others come. */
   warnings(): readonly { readonly text: string; readonly forCallers: string }[] {
-    this.#forget();
-    if (this.#origins.size === 0) return [];
+    const origins = this.#origins.list();
+    if (origins.length === 0) return [];
     const rejected = 'within the last hour, requests of web pages of other origins were rejected';
-    const lines = [...this.#origins.keys()].map(origin => lineOf(origin) ?? shown(origin)).join(' ');
+    const lines = origins.map(origin => lineOf(origin) ?? shown(origin)).join(' ');
     return [
       {
         text: `${rejected}; the log, and readyz with a credential, name them`,
@@ -59,21 +58,13 @@ export class RejectedPages {
   }
 
   #add(text: string, reason: string): void {
-    this.#forget();
     // One character more, so that what was cut gets no line.
     const origin = copyOf(text, longest + 1);
-    if (!this.#origins.has(origin)) {
-      if (this.#origins.size >= most) return;
+    if (this.#origins.add(origin))
       this.#logger.warn(
         { origin: origin.slice(0, longest), reason, allow: lineOf(origin) },
         'rejected a request of a web page of another origin',
       );
-    }
-    this.#origins.set(origin, new Moment(this.#clock));
-  }
-
-  #forget(): void {
-    for (const [origin, at] of this.#origins) if (at.age >= lifetime) this.#origins.delete(origin);
   }
 }
 

@@ -8,7 +8,7 @@ import type { Objection, Objections } from '../reviews/objections.js';
 import type { Question } from '../reviews/reviews.js';
 import type { BodySink, ClientSink } from '../transport/round-trip.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
-import { HeldAnswer, HoldingTrip, type TripParts } from './holding-trip.js';
+import { type HeldAnswer, HoldingTrip, type TripParts } from './holding-trip.js';
 import type { Route } from './route.js';
 
 /**
@@ -53,21 +53,16 @@ class ReviewTrip extends HoldingTrip<ClientSink> {
   }
 
   head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
-    if (statusCode !== 200 && statusCode !== 201) return this.sink.head(statusCode, statusMessage, headers);
-    this.held = new HeldAnswer(statusCode, statusMessage, headers);
-    return this.held;
+    return this.holdSuccess(statusCode, statusMessage, headers);
   }
 
   protected decide(held: HeldAnswer): void {
-    const give = (body?: Buffer) => {
-      if (!this.isOver) held.giveTo(this.sink, body);
-    };
     const review = isJson(held) ? parseObject(held.whole.toString('utf8')) : undefined;
     const attributes = review && permittedBy(review);
-    if (attributes === undefined) give();
+    if (attributes === undefined) this.give(held);
     else
       this.#objections.to(this.#questionAbout(attributes)).then(
-        objection => give(objection && refused(review as JsonObject, objection)),
+        objection => this.give(held, objection && refused(review as JsonObject, objection)),
         (error: Error) => this.error(error),
       );
   }
@@ -86,9 +81,8 @@ function inJson(own: UpstreamRequest): UpstreamRequest {
   return { ...own, headers: [...headers, 'Accept', 'application/json'] };
 }
 
-function isJson({ headers }: HeldAnswer): boolean {
-  const isPlain = (fieldValue(headers, 'content-encoding') ?? 'identity') === 'identity';
-  return isPlain && /^application\/json\b/i.test(fieldValue(headers, 'content-type') ?? '');
+function isJson({ headers, isCompressed }: HeldAnswer): boolean {
+  return !isCompressed && /^application\/json\b/i.test(fieldValue(headers, 'content-type') ?? '');
 }
 
 /** What a review lets its user do; undefined for a no, and for what is no such review. */

@@ -1,4 +1,4 @@
-import { removeFields } from '../http/header-fields.js';
+import { fieldValue, removeFields } from '../http/header-fields.js';
 import type { OpenRequest } from '../request/context.js';
 import { lastingBytes } from '../transport/borrowed-bytes.js';
 import { HeldResponse } from '../transport/held-response.js';
@@ -8,6 +8,10 @@ import type { Onward, Route, RoutedTrip } from './route.js';
 
 /** An answer of the API server, until all of it has come. */
 export class HeldAnswer extends HeldResponse {
+  get isCompressed(): boolean {
+    return (fieldValue(this.headers, 'content-encoding') ?? 'identity') !== 'identity';
+  }
+
   get whole(): Buffer {
     return Buffer.concat(this.chunks);
   }
@@ -97,6 +101,18 @@ export abstract class HoldingTrip<Sink extends ResponseSink, Parts extends TripP
     if (this.isOver) return;
     this.leave();
     this.sink.error(error);
+  }
+
+  /** Holds an answer of 200 or 201; any other one goes to the client as it is. */
+  protected holdSuccess(statusCode: number, statusMessage: string, headers: string[]): BodySink {
+    if (statusCode !== 200 && statusCode !== 201) return this.sink.head(statusCode, statusMessage, headers);
+    this.held = new HeldAnswer(statusCode, statusMessage, headers);
+    return this.held;
+  }
+
+  /** Gives the held answer to the client, if it is still there, perhaps with another body. */
+  protected give(held: HeldAnswer, body?: Buffer): void {
+    if (!this.isOver) held.giveTo(this.sink, body);
   }
 
   /** The client gets nothing more from here. */

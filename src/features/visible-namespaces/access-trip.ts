@@ -1,5 +1,5 @@
 import { fieldValue } from '../../http/header-fields.js';
-import { HeldAnswer, HoldingTrip } from '../../proxy/holding-trip.js';
+import { type HeldAnswer, HoldingTrip } from '../../proxy/holding-trip.js';
 import type { BodySink, ClientSink } from '../../transport/round-trip.js';
 import { type AskedVerb, askedVerb, permitted } from './access-question.js';
 import type { FilteringParts } from './filtered-cluster.js';
@@ -28,25 +28,19 @@ export class AccessTrip extends HoldingTrip<ClientSink, FilteringParts<ClientSin
   }
 
   head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
-    if (statusCode !== 200 && statusCode !== 201) return this.sink.head(statusCode, statusMessage, headers);
-    this.held = new HeldAnswer(statusCode, statusMessage, headers);
-    return this.held;
+    return this.holdSuccess(statusCode, statusMessage, headers);
   }
 
   protected decide(held: HeldAnswer): void {
-    const give = (body?: Buffer) => {
-      if (!this.isOver) held.giveTo(this.sink, body);
-    };
-    const isPlain = (fieldValue(held.headers, 'content-encoding') ?? 'identity') === 'identity';
-    const body = isPlain
-      ? permitted(fieldValue(held.headers, 'content-type') ?? '', held.whole, reason)
-      : undefined;
+    const body = held.isCompressed
+      ? undefined
+      : permitted(fieldValue(held.headers, 'content-type') ?? '', held.whole, reason);
     const { filtered, as } = this.parts as FilteringParts<ClientSink>;
-    if (body === undefined) give();
+    if (body === undefined) this.give(held);
     else
       filtered.serves(as, this.#verb as AskedVerb).then(
-        serves => give(serves ? body : undefined),
-        () => give(),
+        serves => this.give(held, serves ? body : undefined),
+        () => this.give(held),
       );
   }
 }

@@ -36,7 +36,18 @@ export function certificatesIn(pem: Buffer): X509Certificate[] {
   return blocksOf(pem).map(({ text }) => new X509Certificate(text));
 }
 
+/** Reads each line once: a block that another one begins or ends in is none. */
 function blocksOf(content: Buffer): PemBlock[] {
-  const blocks = content.toString('latin1').matchAll(/-----BEGIN ([^\r\n-]+)-----[\s\S]*?-----END \1-----/g);
-  return Array.from(blocks, ([text, type]) => ({ type: type ?? '', text: `${text}\n` }));
+  const text = content.toString('latin1');
+  const blocks: PemBlock[] = [];
+  let open: { readonly type: string; readonly start: number } | undefined;
+  for (const { 0: line, 1: edge, 2: type = '', index } of text.matchAll(boundary)) {
+    if (edge === 'END' && open?.type === type) {
+      blocks.push({ type, text: `${text.slice(open.start, index + line.length)}\n` });
+    }
+    open = edge === 'BEGIN' ? { type, start: index } : undefined;
+  }
+  return blocks;
 }
+
+const boundary = /-----(BEGIN|END) ([^\r\n-]+)-----/g;

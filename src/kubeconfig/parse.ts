@@ -55,12 +55,15 @@ const contextFields: Readonly<Record<keyof Context, FieldShape>> = {
 /**
  * Reads one kubeconfig (client-go's `clientcmd/api/v1`, YAML or JSON). Unknown keys and extensions are ignored, null means a missing value,
  * and an empty file is an empty kubeconfig. Problems name the file and line, and quote no values.
+ *
+ * @param mostPieces A limit of `parseYaml`.
  */
 export function parseKubeconfig(
   file: string,
   text: string,
+  mostPieces?: number,
 ): { readonly content: KubeconfigContent } | { readonly problems: readonly string[] } {
-  const yaml = parseYaml(file, text);
+  const yaml = parseYaml(file, text, mostPieces);
   if ('problems' in yaml) return yaml;
   const problems: string[] = [];
   const report = (path: Path, problem: string): void => {
@@ -109,7 +112,8 @@ function readEntries<T extends object>(
     }
     const name = item['name'] ?? '';
     if (typeof name !== 'string') report([list, index, 'name'], ' is not a string');
-    else if (entries.has(name)) report([list, index, 'name'], `: two entries have the name "${name}"`);
+    else if (entries.has(name))
+      report([list, index, 'name'], `: two entries have the name ${JSON.stringify(name)}`);
     else entries.set(name, readFields<T>(item[field] ?? {}, [list, index, field], fields, report));
   }
   return entries;

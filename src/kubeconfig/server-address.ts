@@ -34,7 +34,7 @@ export function parseServerAddress(
       protocol: url.protocol,
       hostname: url.hostname.replace(/^\[|\]$/g, ''),
       port: url.port === '' ? defaultPorts[url.protocol] : Number(url.port),
-      path: url.pathname.replace(/\/+$/, ''),
+      path: url.pathname.replace(/(?<!\/)\/+$/, ''),
     },
   };
 }

@@ -37,21 +37,24 @@ const mostLevels = 100;
  * kubeconfig with 1,000 contexts has some 100,000 pieces. To read a file takes at most 300 MB of memory so: some 500 bytes a piece, and
  * 1.7 KB a collection.
  */
-const mostPieces = 400_000;
+const defaultPieces = 400_000;
 /** How many characters one of them may have. To read a longer value takes 40 times its size. */
 const longestLexeme = 1024 * 1024;
 
 /**
  * Parses YAML as go-yaml does: merge keys work, `yes` is a boolean, and the last of two equal keys is used. A problem names the file and line, and quotes no
  * part of the file, which may be secret.
+ *
+ * @param mostPieces How many pieces of text, and how many lines, the file may have.
  */
 export function parseYaml(
   file: string,
   text: string,
+  mostPieces = defaultPieces,
 ): YamlDocument | { readonly problems: readonly [string] } {
   const lineCounter = new LineCounter();
   const lineOf = (offset: number): string => `${file}:${lineCounter.linePos(offset).line}`;
-  const tokens = readTokens(text, lineCounter);
+  const tokens = readTokens(text, lineCounter, mostPieces);
   if ('excess' in tokens) return { problems: [`${lineOf(tokens.offset)}: more than ${tokens.excess}`] };
   const document = new Composer(options).compose(tokens, true, 0).next().value as Document.Parsed;
   const [error] = document.errors.toSorted((one, other) => one.pos[0] - other.pos[0]);
@@ -94,7 +97,11 @@ interface Excess {
 }
 
 /** The tokens of the first document, and those around it. */
-function readTokens(text: string, lineCounter: LineCounter): readonly CST.Token[] | Excess {
+function readTokens(
+  text: string,
+  lineCounter: LineCounter,
+  mostPieces: number,
+): readonly CST.Token[] | Excess {
   const parser = new Parser(lineCounter.addNewLine);
   lineCounter.addNewLine(0);
   const tokens: CST.Token[] = [];

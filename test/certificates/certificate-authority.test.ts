@@ -3,8 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { loadCertificateAuthority } from '../../src/certificates/certificate-authority.js';
+import { certificatesIn } from '../../src/certificates/pem.js';
 import { readWhole } from '../../src/lib/read-file.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
+import { assertLinear } from '../support/growth.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const folder = temporaryFolder();
@@ -38,5 +40,14 @@ describe('a certificate authority', () => {
     assert.deepEqual(await loadCertificateAuthority({ file: '/nowhere/ca.crt' }, readWhole), {
       problems: ['certificate-authority /nowhere/ca.crt: no such file'],
     });
+  });
+
+  it('is read in a time that grows with its length, whatever blocks begin and do not end', () => {
+    for (const line of ['-----BEGIN CERTIFICATE-----\n', '-----BEGIN A-----END B-----BEGIN ', '-----']) {
+      assertLinear(1_000_000, length => {
+        const pem = Buffer.from(line.repeat(length / line.length));
+        return () => assert.deepEqual(certificatesIn(pem), []);
+      });
+    }
   });
 });

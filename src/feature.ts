@@ -3,6 +3,7 @@ import type { CallerRules } from './authentication/identity.js';
 import type { ActiveMethod, AuthenticationMethod, OptionFacts } from './authentication/method.js';
 import type { Cluster } from './clusters/cluster.js';
 import type { ClusterRegistry } from './clusters/registry.js';
+import type { ShowClusters } from './clusters/shown.js';
 import type { AdminEndpoint } from './endpoints/admin-endpoint.js';
 import type { ApiPaths, OwnEndpoint } from './endpoints/own-endpoint.js';
 import type { Guard } from './guard/guard.js';
@@ -52,6 +53,8 @@ export interface FeatureParts extends Component {
   readonly route?: CreateRoute;
   /** Is asked before the API server what users may do. Authorizers are asked in the order of the features. */
   readonly authorizer?: Authorizer;
+  /** Chooses the clusters that callers are shown; by default all. At most one feature has it. */
+  readonly showClusters?: ShowClusters;
   /** Follows the open streams. */
   readonly follower?: CreateFollower;
   /** Besides metrics and health, what the admin listener has for operators. */

@@ -1,5 +1,6 @@
 import { auditLog } from './features/audit-log/feature.js';
 import { authorizationWebhooks } from './features/authorization-webhooks/feature.js';
+import { clusterAccess } from './features/cluster-access/feature.js';
 import { explorer } from './features/explorer/feature.js';
 import { limits } from './features/limits/feature.js';
 import { openIdConnect } from './features/oidc/feature.js';
@@ -32,6 +33,7 @@ export const features = [
   streamEnds,
   authorizationWebhooks,
   auditLog,
+  clusterAccess,
   explorer,
   servedKubeconfig,
   run,

@@ -213,6 +213,7 @@ export async function createProgram(
       issuers: () => authentication?.issuers() ?? [],
       recorders: added.flatMap(({ recorder }) => recorder ?? []),
       routes: added.flatMap(({ route }) => route ?? []),
+      showClusters: added.find(({ showClusters }) => showClusters !== undefined)?.showClusters,
       followers: added.flatMap(({ follower }) => follower ?? []),
       ...{ missingRights, refusedGroups, reviews, clock },
       basePath,

@@ -1,6 +1,7 @@
 import type { RouteHandlerMethod } from 'fastify';
 import type { TrustedIssuer } from '../authentication/method.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
+import type { ShownClusters } from '../clusters/shown.js';
 import type { ClusterState } from '../clusters/states.js';
 import type { ServingCertificate } from '../http/listener.js';
 import type { CallerEntry } from '../kubeconfig/types.js';
@@ -16,7 +17,9 @@ export interface OwnEndpointParts {
   readonly health: Health;
   /** Whether a request to an endpoint for probes, which needs no credential, has a valid one. */
   readonly isCaller: (request: RequestContext) => Promise<boolean>;
-  readonly clusterStates: () => Promise<readonly ClusterState[]>;
+  /** The clusters that a caller is shown; all of them where callers are not authenticated. */
+  readonly shownTo: (caller: UserInfo | undefined) => Promise<ShownClusters>;
+  readonly clusterStates: (shown: ReadonlySet<string>) => Promise<readonly ClusterState[]>;
   readonly apiPaths: ApiPaths;
   /** The cluster of `/`, and the contexts. */
   readonly registry: Pick<ClusterRegistry, 'default' | 'names' | 'contexts'>;

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Authentication } from '../authentication/authentication.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
+import { createShownTo, type ShowClusters } from '../clusters/shown.js';
 import type { OwnEndpointParts, ServedOwnEndpoint } from '../endpoints/own-endpoint.js';
 import { staticFiles } from '../endpoints/static-files.js';
 import type { GuardChain, GuardOptions } from '../guard/chain.js';
@@ -63,6 +64,8 @@ export interface ServerParts {
   readonly options: ServerOptions;
   readonly registry: ClusterRegistry;
   readonly clusterStates: OwnEndpointParts['clusterStates'];
+  /** Undefined if every caller is shown all clusters. */
+  readonly showClusters: ShowClusters | undefined;
   /** What the proxy itself answers, in the order of the index. */
   readonly endpoints: readonly ServedOwnEndpoint[];
   readonly metrics: Metrics;
@@ -105,7 +108,7 @@ const methods: ReadonlySet<string> = new Set(routedMethods);
 
 /** Builds the main listener. It does not listen or connect to anything yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const { options, registry, guards, metrics, openStreams, authentication } = parts;
+  const { options, registry, guards, metrics, openStreams, authentication, showClusters } = parts;
   const authenticates = authentication !== undefined;
   const { logger, recorders, refusedGroups } = parts;
   const records: RecordParts = {
@@ -145,7 +148,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     done(null, authentication?.strangers.counted(request.raw, reply, payload) ?? payload);
   });
 
-  answerErrors(app, () => registry.names, options.adminPort);
+  answerErrors(app, () => (showClusters === undefined ? registry.names : undefined), options.adminPort);
 
   const callers = followCallers(parts);
   const objections = new Objections(parts);
@@ -169,6 +172,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
         health,
         isCaller: request => knows(authentication, request),
         clusterStates,
+        shownTo: createShownTo(showClusters, registry),
         apiPaths,
         registry,
         tokenRules,

@@ -271,6 +271,7 @@ describe('the environment', () => {
       adminPort: '8002',
       publicUrl: 'https://gw.example',
       RESOURCES: 'secrets',
+      'VERB/RESOURCE': 'list/namespaces',
       corsAllowedOrigins: '//x$',
       DURATION: '1m',
       SIZE: '2Mi',

@@ -4,8 +4,7 @@ import type { ActiveMethod, AuthenticationMethod, OptionFacts } from './authenti
 import type { Cluster } from './clusters/cluster.js';
 import type { ClusterRegistry } from './clusters/registry.js';
 import type { ShowClusters } from './clusters/shown.js';
-import type { AdminEndpoint } from './endpoints/admin-endpoint.js';
-import type { ApiPaths, OwnEndpoint } from './endpoints/own-endpoint.js';
+import type { AdminEndpoint, ApiPaths, OwnEndpoint } from './endpoints/own-endpoint.js';
 import type { Guard } from './guard/guard.js';
 import type { Listener } from './http/listener.js';
 import type { Clock } from './lib/clock.js';

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { AcceptedGroups } from '../authentication/accepted-groups.js';
-import { configureAuthentication } from '../authentication/configure.js';
+import { configureAuthentication } from '../authentication/authentication.js';
 import { RefusedGroups } from '../authentication/refused-groups.js';
 import { accessWithin } from '../clusters/own-request.js';
 import { serverPathProblem } from '../clusters/reachability.js';
@@ -23,7 +23,7 @@ import { authenticationMethods, methodsOn } from '../options/facts.js';
 import type { Options } from '../options/table.js';
 import { OpenStreams } from '../proxy/open-streams.js';
 import { Operation } from '../request/context.js';
-import { endReasons } from '../request/end-reason.js';
+import { endReasons } from '../request/recorded-request.js';
 import { ConstrainedImpersonation } from '../reviews/constrained-impersonation.js';
 import { MissingRights } from '../reviews/missing-rights.js';
 import { createImpersonationCheck } from '../reviews/own-rights.js';

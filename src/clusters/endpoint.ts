@@ -1,4 +1,4 @@
-import type { CredentialSource } from '../credentials/credential-source.js';
+import type { CredentialSource } from '../credentials/credential.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import { impersonationHeaders } from '../kubernetes/impersonation.js';

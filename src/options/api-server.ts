@@ -1,8 +1,8 @@
-import { parseDuration } from '../lib/duration.js';
 import { defineOptions } from '../lib/option.js';
 import {
   bool,
   notADuration,
+  parseDuration,
   readDuration,
   text,
   texts,

@@ -8,7 +8,7 @@ import { StatusError } from '../kubernetes/status.js';
 import { spdyFrames } from '../lib/frames.js';
 import { StallTimer } from '../lib/stall-timer.js';
 import type { OpenRequest } from '../request/context.js';
-import type { EndReason } from '../request/end-reason.js';
+import type { EndReason } from '../request/recorded-request.js';
 import type { Question } from '../reviews/reviews.js';
 import {
   type BodySink,

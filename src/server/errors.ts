@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { metrics } from '../endpoints/metrics.js';
+import { metrics } from '../endpoints/monitoring.js';
 import { Rejection } from '../guard/rejection.js';
 import { StatusError } from '../kubernetes/status.js';
 import { ownPrefix, unknownContextMount } from './mounts.js';

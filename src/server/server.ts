@@ -27,7 +27,6 @@ import type { Reviews } from '../reviews/reviews.js';
 import { addressFor, createClientAddress } from './addresses.js';
 import { schemaless } from './admin-server.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
-import { createBasePath } from './base-path.js';
 import { answerErrors } from './errors.js';
 import {
   isAnswered,
@@ -36,10 +35,9 @@ import {
   refuseConnect,
   refuseUnknownMethod,
 } from './listener/client-error.js';
-import { clientPatience, serveHalfClosed } from './listener/half-closed.js';
-import { trackConnections } from './listener/open-connections.js';
+import { clientPatience, serveHalfClosed, trackConnections } from './listener/connections.js';
 import { inTurn, outlives } from './listener/pipelining.js';
-import { apiRoute, createApiPaths, createMounts, filesMount, ownPrefix } from './mounts.js';
+import { apiRoute, createApiPaths, createBasePath, createMounts, filesMount, ownPrefix } from './mounts.js';
 import { createRechecks, openCallers } from './recheck.js';
 
 /** The options that the server and its guards read. */

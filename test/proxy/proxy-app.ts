@@ -12,7 +12,7 @@ import type { Mount } from '../../src/request/mount.js';
 import { RequestRecord } from '../../src/request/record.js';
 import type { RecordParts } from '../../src/request/recorded-request.js';
 import { proxyPlugin } from '../../src/server/api-routes.js';
-import { serveHalfClosed } from '../../src/server/listener/half-closed.js';
+import { serveHalfClosed } from '../../src/server/listener/connections.js';
 import { ConnectionPool } from '../../src/transport/connection-pool.js';
 import { createDial } from '../../src/transport/dial/dial.js';
 import { listen } from '../support/ports.js';

@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { CallerRules } from './authentication/identity.js';
 import type { ActiveMethod, AuthenticationMethod, OptionFacts } from './authentication/method.js';
@@ -28,6 +29,8 @@ export interface Core {
   readonly version: string;
   /** The environment of the process: it may name a proxy server for connections. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where the process listens now, but for Unix sockets. */
+  readonly listeners: () => readonly AddressInfo[];
   /** Whether only programs of this machine can reach the listener, and nobody asks who they are. */
   readonly isLocal: boolean;
   /** Milliseconds between two readings of files that are followed; undefined for the default. */

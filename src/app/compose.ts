@@ -35,6 +35,7 @@ import { replacedReason } from '../transport/access.js';
 import { upstreamErrorReasons } from '../transport/upstream-error.js';
 import { Components } from './components.js';
 import { FeatureSet, rejectionReasons, servedOwnEndpoints } from './feature-set.js';
+import { addressesOf } from './listen.js';
 import { loadParts } from './load.js';
 import { ObservedClusters } from './observed-clusters.js';
 
@@ -127,12 +128,14 @@ export async function createProgram(
     }),
   );
   const cluster = clusters.registry.default;
+  const servers: FastifyInstance[] = [];
   const loaded = await loadParts(options, {
     components,
     features,
     core: {
       ...{ cluster, logger, clock, env, metrics, missingRights, reviews },
       version: info.version,
+      listeners: () => servers.flatMap(addressesOf),
       isLocal: !asksCallers && !isBeyondLoopback(options),
       rereadInterval: info.rereadInterval,
       callerRules: callerRulesOf(options, logger),
@@ -219,6 +222,7 @@ export async function createProgram(
       basePath,
     }),
   );
+  servers.push(app, ...(admin === undefined ? [] : [admin]));
   const destinationOf = createMounts({ ...options, wwwPrefix: undefined, basePath }, clusters.registry, []);
   return {
     app,

@@ -1,11 +1,11 @@
-import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { CallerRules } from './authentication/identity.js';
 import type { ActiveMethod, AuthenticationMethod, OptionFacts } from './authentication/method.js';
 import type { Cluster } from './clusters/cluster.js';
 import type { ClusterRegistry } from './clusters/registry.js';
-import type { ShowClusters } from './clusters/shown.js';
-import type { AdminEndpoint, ApiPaths, OwnEndpoint } from './endpoints/own-endpoint.js';
+import type { AdminEndpoint } from './endpoints/admin-endpoint.js';
+import type { Warning } from './endpoints/health.js';
+import type { ApiPaths, OwnEndpoint } from './endpoints/own-endpoint.js';
 import type { Guard } from './guard/guard.js';
 import type { Listener } from './http/listener.js';
 import type { Clock } from './lib/clock.js';
@@ -23,14 +23,14 @@ import type { Reviews } from './reviews/reviews.js';
 export interface Core {
   /** The cluster of `/`. */
   readonly cluster: Cluster;
+  /** Where clusters can be added below `/clusters/`. */
+  readonly registry: Pick<ClusterRegistry, 'default' | 'contexts' | 'add' | 'remove'>;
   readonly logger: Logger;
   readonly clock: Clock;
   /** That of the program. */
   readonly version: string;
   /** The environment of the process: it may name a proxy server for connections. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Where the process listens now, but for Unix sockets. */
-  readonly listeners: () => readonly AddressInfo[];
   /** Whether only programs of this machine can reach the listener, and nobody asks who they are. */
   readonly isLocal: boolean;
   /** Milliseconds between two readings of files that are followed; undefined for the default. */
@@ -55,8 +55,6 @@ export interface FeatureParts extends Component {
   readonly route?: CreateRoute;
   /** Is asked before the API server what users may do. Authorizers are asked in the order of the features. */
   readonly authorizer?: Authorizer;
-  /** Chooses the clusters that callers are shown; by default all. At most one feature has it. */
-  readonly showClusters?: ShowClusters;
   /** Follows the open streams. */
   readonly follower?: CreateFollower;
   /** Besides metrics and health, what the admin listener has for operators. */
@@ -70,7 +68,7 @@ export interface FeatureParts extends Component {
   /** The process got a SIGHUP. */
   hangup?(): void;
   /** What readyz says besides, one line each. */
-  warnings?(): readonly string[];
+  warnings?(): readonly (string | Warning)[];
 }
 
 /** Why something cannot be made, one line each. */
@@ -83,6 +81,13 @@ type Created = FeatureParts | Problems | undefined;
 /** A listener that encrypts, as it is known before the start. */
 export interface ListenerFacts<Options> {
   /** The flags that turn it on, with their dashes, for a sentence. */
+  readonly flag: string;
+  isOn(options: Options): boolean;
+}
+
+/** A source of clusters besides the kubeconfig, as it is known before the start. */
+export interface ClusterSourceFacts<Options> {
+  /** The flag that turns it on, with its dashes. */
   readonly flag: string;
   isOn(options: Options): boolean;
 }
@@ -154,6 +159,8 @@ export interface Feature<Options, Metrics = undefined> {
   readonly method?: AuthenticationMethod<Options>;
   /** How its listener encrypts what crosses the network, in place of plain HTTP. At most one feature has one. */
   readonly listener?: ListenerFacts<Options>;
+  /** Says whether it adds clusters to those of the kubeconfig. */
+  readonly clusters?: ClusterSourceFacts<Options>;
   /** What the process does by this name. */
   readonly command?: Command<Options>;
   /** What it answers itself below `/-/`. In the index they come before those of the core. */

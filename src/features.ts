@@ -1,7 +1,7 @@
 import { auditLog } from './features/audit-log/feature.js';
 import { authorizationWebhooks } from './features/authorization-webhooks/feature.js';
-import { clusterAccess } from './features/cluster-access/feature.js';
 import { explorer } from './features/explorer/feature.js';
+import { foundClusters } from './features/found-clusters/feature.js';
 import { limits } from './features/limits/feature.js';
 import { openIdConnect } from './features/oidc/feature.js';
 import { resourceRules } from './features/resource-rules/feature.js';
@@ -33,9 +33,9 @@ export const features = [
   streamEnds,
   authorizationWebhooks,
   auditLog,
-  clusterAccess,
   explorer,
   servedKubeconfig,
+  foundClusters,
   run,
   tracing,
 ] as const;

@@ -39,7 +39,7 @@ async function main(): Promise<void> {
 
   // libuv reads it when it starts its threads, which are 4 otherwise. A host name whose DNS server does not answer keeps one of them. With
   // 96 threads, 23 such names keep no other one waiting (transport/dial/name-lookup.ts).
-  process.env['UV_THREADPOOL_SIZE'] ??= given.allContexts ? '96' : '16';
+  process.env['UV_THREADPOOL_SIZE'] ??= given.servesClusters ? '96' : '16';
   const prepared = command && commandOf(command.name)?.prepare(given, command.args, env);
   if (prepared !== undefined && 'problems' in prepared) {
     return fail([...problems, ...prepared.problems.map(named)]);

@@ -2,7 +2,7 @@ import { Cluster } from '../clusters/cluster.js';
 import type { ConfigurationOptions } from '../clusters/configuration.js';
 import type { Endpoint } from '../clusters/endpoint.js';
 import { type EndpointChange, type FollowOptions, followConfiguration } from '../clusters/follow.js';
-import { ClusterRegistry } from '../clusters/registry.js';
+import { type AddedCluster, ClusterRegistry } from '../clusters/registry.js';
 import type { Component } from '../feature.js';
 import { FollowedKubeconfig } from '../kubeconfig/followed-kubeconfig.js';
 import { isSet } from '../kubeconfig/overrides.js';
@@ -47,7 +47,7 @@ export class ObservedClusters implements Component {
     });
     this.#kubeconfig.whenRead(() => this.registry.update(this.#kubeconfig.contexts));
     this.registry = new ClusterRegistry({
-      create: name => this.#create(name),
+      create: (name, added) => this.#create(name, added),
       serves: name => allContexts && contexts.matches(name),
     });
   }
@@ -76,16 +76,17 @@ export class ObservedClusters implements Component {
     this.#expiryWarnings.close();
   }
 
-  #create(name: string): Cluster {
+  #create(name: string, added?: AddedCluster): Cluster {
     const { options, metrics } = this.#parts;
-    const of = name === '' ? '' : ` of context ${JSON.stringify(name)}`;
+    const of = name === '' ? '' : ` of ${added ? 'cluster' : 'context'} ${JSON.stringify(name)}`;
     const credentials = () => cluster.metrics.credentials;
     const onCertificate = (notAfter: Date | undefined) => {
       credentials().clientCertificateExpires(notAfter);
       this.#expiryWarnings.watch(`the client certificate${of}`, notAfter);
     };
     const follow = async (use: (endpoint: Endpoint) => void) => {
-      const followed = await followConfiguration(this.#followOptions(name, credentials), use);
+      const options = this.#followOptions(name, credentials);
+      const followed = await (added?.follow(use, options.events) ?? followConfiguration(options, use));
       return {
         close() {
           followed.close();
@@ -98,6 +99,7 @@ export class ObservedClusters implements Component {
       // client-go has the same switch.
       http2: (this.#parts.env['DISABLE_HTTP2'] ?? '') === '',
       metricsOf: metrics.ofCluster,
+      voucher: added && this.registry.default,
       onCertificate,
       onConnect: metrics.connections.connected,
     });

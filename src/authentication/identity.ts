@@ -147,19 +147,28 @@ function ownGroups({ namespace }: { readonly namespace: string }): readonly stri
  * Throws an IdentityError for a user who has a name or a group that Kubernetes reserves and the rules do not allow, who is too large, or whom
  * no header can name exactly. A service account, if the rules allow them, may have the groups of its own namespace.
  */
-export function checkIdentity(user: UserInfo, { allowed, serviceAccounts }: IdentityRules): void {
+export function checkIdentity(user: UserInfo, rules: IdentityRules): void {
   const problem = sizeProblem(user);
   if (problem !== undefined) throw new IdentityError(problem);
   const { username, uid = '', groups, extra } = user;
   for (const value of [username, uid, ...groups, ...[...extra.values()].flat()]) checkValue(value);
+  const reserved = reservedName(user, rules);
+  if (reserved === undefined) return;
+  throw new IdentityError(
+    `${reserved} is reserved by Kubernetes and not accepted from callers; allow it with --allow-system-identities`,
+  );
+}
+
+/** The name or the first group of a user that Kubernetes reserves and the rules do not allow, for a sentence; undefined if there is none. */
+export function reservedName(
+  { username, groups }: Pick<UserInfo, 'username' | 'groups'>,
+  { allowed, serviceAccounts }: IdentityRules,
+): string | undefined {
   const account = serviceAccounts ? serviceAccountOf(username) : undefined;
-  if (isSystem(username) && account === undefined && !allowed.has(username)) throw refusal('user', username);
-  const ofAccount = account === undefined ? [] : ownGroups(account);
-  for (const group of groups) {
-    if (isSystem(group) && group !== authenticated && !ofAccount.includes(group) && !allowed.has(group)) {
-      throw refusal('group', group);
-    }
-  }
+  if (isSystem(username) && account === undefined && !allowed.has(username)) return named('user', username);
+  const own = account === undefined ? [authenticated] : [authenticated, ...ownGroups(account)];
+  const group = groups.find(name => isSystem(name) && !own.includes(name) && !allowed.has(name));
+  return group === undefined ? undefined : named('group', group);
 }
 
 /**
@@ -170,11 +179,8 @@ function isSystem(name: string): boolean {
   return name.startsWith('system:') || name.startsWith('kubeadm:');
 }
 
-function refusal(kind: string, name: string): IdentityError {
-  return new IdentityError(
-    `${kind} ${JSON.stringify(name.slice(0, 200))} is reserved by Kubernetes and not accepted from callers; ` +
-      'allow it with --allow-system-identities',
-  );
+function named(kind: string, name: string): string {
+  return `${kind} ${JSON.stringify(name.slice(0, 200))}`;
 }
 
 /** RFC 9110, section 5.5: no control character, and no space at either end, which a receiver would strip. */

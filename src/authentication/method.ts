@@ -25,6 +25,8 @@ export interface OptionFacts {
   readonly methodsOn: readonly MethodFacts[];
   /** The flags of listeners that encrypt, as far as the options turn them on. */
   readonly listenersOn: readonly { readonly flag: string }[];
+  /** The flags by which clusters come below `/clusters/` that are no contexts of the kubeconfig. */
+  readonly clusterSources: readonly { readonly flag: string }[];
   /** Name of the command that is the first argument; undefined if the program serves. */
   readonly command: string | undefined;
 }

@@ -57,6 +57,7 @@ export class AccessMaker {
       host: hostOf(server),
       serverPath: server.path,
       credential,
+      outbound: endpoint.outbound,
       impersonation: impersonation === undefined ? [] : impersonationHeaders(impersonation),
       pool,
     };
@@ -88,7 +89,6 @@ export class AccessMaker {
       tlsServerName: config.tlsServerName,
       keepAlive: this.#options.keepAlive,
       proxy: endpoint.proxy,
-      refuseAddress: endpoint.refuseAddress,
       onConnect: this.#options.onConnect,
     };
     const dial = createDial(options);

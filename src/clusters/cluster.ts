@@ -20,15 +20,17 @@ export interface ClusterPart {
 export interface ClusterOptions<Metrics = ClusterMetrics> extends ConnectionOptions {
   /** The metrics of a cluster of this name. */
   readonly metricsOf: (name: string) => Metrics;
+  /** The cluster whose API server says who the callers are; by default the cluster itself. */
+  readonly voucher?: Cluster<Metrics> | undefined;
 }
 
 /** The configuration cannot be used: a 503 whose message says why. */
 export class ConfigurationError extends StatusError {
   readonly problems: readonly string[];
 
-  /** @param context Name of the kubeconfig's context; empty for the current one. */
-  constructor(problems: readonly string[], context = '') {
-    const which = context === '' ? '' : `context ${JSON.stringify(context)} cannot be used: `;
+  /** @param cluster The cluster in the message, such as `context "dev"`; empty for that of `/`. */
+  constructor(problems: readonly string[], cluster = '') {
+    const which = cluster === '' ? '' : `${cluster} cannot be used: `;
     // There is no Retry-After: client-go would try ten times, once a second, although the user must first correct a file.
     super(503, `${which}${problems.join('; ')}`);
     this.problems = problems;
@@ -45,7 +47,7 @@ export type FollowEndpoint = (use: (endpoint: Endpoint) => void) => Promise<{ cl
 const retryInterval = 1_000;
 
 /**
- * One API server, as a context of the kubeconfig defines it. The cluster reads its configuration when it is first used, and then follows
+ * One API server, as a context of the kubeconfig defines it, or a feature. The cluster reads its configuration when it is first used, and then follows
  * its changes. When the credentials or the configuration change, it makes a new access: new requests use the new one, open requests end
  * on the old one, and idle connections of the old one are closed.
  *
@@ -57,6 +59,8 @@ export class Cluster<Metrics = ClusterMetrics> implements AccessSource {
   readonly #accesses: AccessMaker;
   readonly #metricsOf: ClusterOptions<Metrics>['metricsOf'];
   readonly #parts: ClusterPart[] = [];
+  /** The cluster whose API server says whose a token is (TokenReview). Another one's word about a caller is worth nothing here. */
+  readonly voucher: Cluster<Metrics>;
   /** How requests to the cluster are counted. Others take their place if the cluster of `/` gets another name. */
   metrics: Metrics;
   /** The endpoint for new requests; undefined before the cluster is open. Only `replace` changes it. */
@@ -69,10 +73,15 @@ export class Cluster<Metrics = ClusterMetrics> implements AccessSource {
   #onReplace: () => void = () => {};
   #isClosed = false;
 
-  constructor(name: string, follow: FollowEndpoint, { metricsOf, ...options }: ClusterOptions<Metrics>) {
+  constructor(
+    name: string,
+    follow: FollowEndpoint,
+    { metricsOf, voucher, ...options }: ClusterOptions<Metrics>,
+  ) {
     this.#name = name;
     this.#follow = follow;
     this.#metricsOf = metricsOf;
+    this.voucher = voucher ?? this;
     this.metrics = metricsOf(name);
     this.#accesses = new AccessMaker(options);
   }
@@ -83,9 +92,14 @@ export class Cluster<Metrics = ClusterMetrics> implements AccessSource {
     if (this.#isClosed) part.close();
   }
 
-  /** Name of the kubeconfig's context. Empty if only flags define the API server. Also empty for the cluster of `/` before it is open. */
+  /** Name of the kubeconfig's context, or that of a feature. Empty if only flags define the API server. Also empty for the cluster of `/` before it is open. */
   get name(): string {
     return this.endpoint?.context ?? this.#name;
+  }
+
+  get #description(): string {
+    if (this.#name === '') return '';
+    return `${this.voucher === this ? 'context' : 'cluster'} ${JSON.stringify(this.#name)}`;
   }
 
   /** Why the configuration could not be used when the cluster was last opened; undefined if it could. */
@@ -126,7 +140,9 @@ export class Cluster<Metrics = ClusterMetrics> implements AccessSource {
       this.#failure = undefined;
     } catch (thrown) {
       const error =
-        thrown instanceof ConfigurationError ? new ConfigurationError(thrown.problems, this.#name) : thrown;
+        thrown instanceof ConfigurationError
+          ? new ConfigurationError(thrown.problems, this.#description)
+          : thrown;
       this.#failure = { error: error as Error, at: performance.now() };
       throw error;
     } finally {

@@ -1,10 +1,11 @@
 import { loadCertificateAuthority } from '../certificates/certificate-authority.js';
-import type { CredentialEvents } from '../credentials/credential.js';
+import type { CredentialEvents, CredentialSource } from '../credentials/credential-source.js';
 import { prepareCredentialSource } from '../credentials/select.js';
 import { isSet, type Overrides } from '../kubeconfig/overrides.js';
 import { resolveClientConfig } from '../kubeconfig/resolve.js';
 import type { ClientConfig, Kubeconfig } from '../kubeconfig/types.js';
 import type { ReadFile } from '../lib/read-file.js';
+import type { EndpointIdentity } from '../transport/access.js';
 import { createIssuerDial } from '../transport/dial/issuer-dial.js';
 import { selectProxy } from '../transport/dial/proxy-selection.js';
 import { type Endpoint, identityOf } from './endpoint.js';
@@ -16,7 +17,7 @@ export interface ConfigurationOptions {
   readonly overrides: Overrides;
   readonly events: CredentialEvents;
   /** Returns why the configuration does not fit the rest of the program; undefined if it does. */
-  readonly refuse?: (config: ClientConfig) => string | undefined;
+  readonly refuse?: ((config: ClientConfig) => string | undefined) | undefined;
   /** Looks at the files now, before the next regular look. */
   readonly rereadFiles: () => Promise<void>;
 }
@@ -42,7 +43,32 @@ export async function loadConfiguration(
   const chosen = isSet(overrides.context) ? overrides.context : (kept ?? kubeconfig.currentContext);
   const resolved = resolveClientConfig({ ...kubeconfig, currentContext: chosen }, overrides);
   if ('problems' in resolved) return resolved;
-  const { config } = resolved;
+  const context = chosen !== undefined && kubeconfig.contexts.has(chosen) ? chosen : '';
+  const prepared = await prepareEndpoint(resolved.config, { context, env, refuse }, read);
+  return 'problems' in prepared ? prepared : prepared.create({ events, rereadFiles, before: before?.source });
+}
+
+/** A configuration that can be used, as far as this can be said without a connection. */
+export interface PreparedEndpoint {
+  readonly identity: EndpointIdentity;
+  /** @param parts What only its cluster knows. `before` is the source that is in use: it is kept if the new one would be the same. */
+  create(
+    parts: Pick<ConfigurationOptions, 'events' | 'rereadFiles'> & {
+      readonly before: CredentialSource | undefined;
+    },
+  ): Endpoint;
+}
+
+/** Reads the files that a configuration names, and checks it. Returns all problems together, one line each. */
+export async function prepareEndpoint(
+  config: ClientConfig,
+  {
+    env,
+    refuse,
+    ...given
+  }: Pick<ConfigurationOptions, 'env' | 'refuse'> & Pick<Endpoint, 'context' | 'outbound'>,
+  read: ReadFile,
+): Promise<PreparedEndpoint | { readonly problems: readonly string[] }> {
   const trusted = await loadCertificateAuthority(config.certificateAuthority, read);
   const prepared = await prepareCredentialSource(config, createIssuerDial(env), read);
   const proxied = selectProxy(config.server, {
@@ -57,9 +83,11 @@ export async function loadConfiguration(
     return { problems: refusal === undefined ? problems : [...problems, refusal] };
   }
   const { certificateAuthority } = trusted;
-  const source = prepared({ certificateAuthority, env, events, rereadFiles, before: before?.source });
-  const context = chosen !== undefined && kubeconfig.contexts.has(chosen) ? chosen : '';
   const { proxy } = proxied;
-  const identity = identityOf({ context, config, certificateAuthority, proxy });
-  return { context, config, certificateAuthority, source, proxy, identity };
+  const known = { ...given, config, certificateAuthority, proxy };
+  const identity = identityOf(known);
+  return {
+    identity,
+    create: parts => ({ ...known, identity, source: prepared({ certificateAuthority, env, ...parts }) }),
+  };
 }

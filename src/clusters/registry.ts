@@ -1,29 +1,49 @@
+import type { CredentialEvents } from '../credentials/credential-source.js';
 import type { ContextSummary } from '../kubeconfig/followed-kubeconfig.js';
-import type { Cluster } from './cluster.js';
+import type { Cluster, FollowEndpoint } from './cluster.js';
+
+/** A cluster that a feature adds to those of the kubeconfig. Its callers are those of the cluster of `/`. */
+export interface AddedCluster extends ContextSummary {
+  /** Gives the cluster its endpoints when it is first used. The context of each is the cluster's name. */
+  follow(
+    use: Parameters<FollowEndpoint>[0],
+    events: Pick<CredentialEvents, 'expires' | 'refreshed' | 'log'>,
+  ): ReturnType<FollowEndpoint>;
+  /** What is wrong with its configuration, for callers; undefined if nothing is. */
+  readonly problem: string | undefined;
+  /** Whether a configuration can be used: the last one, or one before it. */
+  readonly isUsable: boolean;
+  /** A context of its name has taken its place. */
+  displaced(): void;
+}
 
 /** How a registry creates its clusters. */
 export interface ClusterRegistryOptions {
   /**
-   * Creates the cluster of a context. An empty name means the cluster that the flags and the current context select. Reads no files and
-   * opens no connection.
+   * Creates the cluster of a context, or one that a feature has added. An empty name means the cluster that the flags and the current context
+   * select. Reads no files and opens no connection.
    */
-  readonly create: (name: string) => Cluster;
+  readonly create: (name: string, added?: AddedCluster) => Cluster;
   /** Whether the context with this name is served below `/clusters/`. */
   readonly serves: (name: string) => boolean;
 }
 
 /**
- * The API servers that the proxy serves: that of `/`, and those of the kubeconfig's contexts below `/clusters/`. It follows the changes of
- * the kubeconfig.
+ * The API servers that the proxy serves: that of `/`, and those below `/clusters/`, which are the kubeconfig's contexts and what features add.
+ * It follows the changes of the kubeconfig.
  */
 export class ClusterRegistry {
   /** The cluster of `/`. It belongs to the current context, which may change. */
   readonly default: Cluster;
   readonly #options: ClusterRegistryOptions;
   readonly #others = new Map<string, Cluster>();
-  /** All contexts of the kubeconfig. */
+  #contexts: readonly ContextSummary[] = [];
+  /** All names that contexts have had. No other cluster gets one of them: saved kubeconfigs would lead there. */
+  readonly #namesOfContexts = new Set<string>();
+  readonly #added = new Map<string, AddedCluster>();
+  /** All contexts of the kubeconfig, and after them what features have added. */
   contexts: readonly ContextSummary[] = [];
-  /** The names of the contexts that are served below `/clusters/`. */
+  /** The names of those that are served below `/clusters/`. */
   names: ReadonlySet<string> = new Set();
 
   constructor(options: ClusterRegistryOptions) {
@@ -33,35 +53,74 @@ export class ClusterRegistry {
     this.default.whenReplaced(() => this.#closeUnserved());
   }
 
-  /** The cluster of a context; undefined if the context does not exist or is not served. */
+  /** The cluster of this name; undefined if there is none, or if it is not served. */
   get(name: string): Cluster | undefined {
     if (!this.names.has(name)) return undefined;
     // Two sources of the same credential would log in twice, and could invalidate each other's refresh token.
     if (name === this.default.name) return this.default;
     let cluster = this.#others.get(name);
     if (cluster === undefined) {
-      cluster = this.#options.create(name);
+      cluster = this.#options.create(name, this.#added.get(name));
       this.#others.set(name, cluster);
     }
     return cluster;
   }
 
-  /** The cluster of `/`, and those of other contexts that were requested before. */
+  /** The cluster of `/`, and others that were requested before. */
   get used(): readonly Cluster[] {
     return [this.default, ...this.#others.values()];
   }
 
+  /** The cluster of this name, if a feature has added it. */
+  added(name: string): AddedCluster | undefined {
+    return this.#added.get(name);
+  }
+
   /** Updates the contexts of the kubeconfig. Open requests to a removed context go on, but new ones are not accepted. */
   update(contexts: readonly ContextSummary[]): void {
-    if (JSON.stringify(this.contexts) === JSON.stringify(contexts)) return;
-    this.contexts = contexts;
-    this.names = new Set(contexts.map(({ name }) => name).filter(this.#options.serves));
-    this.#closeUnserved();
+    if (JSON.stringify(this.#contexts) === JSON.stringify(contexts)) return;
+    this.#contexts = contexts;
+    for (const { name } of contexts) {
+      this.#namesOfContexts.add(name);
+      const displaced = this.#added.get(name);
+      if (displaced === undefined) continue;
+      this.#drop(name);
+      displaced.displaced();
+    }
+    this.#changed();
+  }
+
+  /** Serves a cluster from now on. False if its name is, or was, that of a context. */
+  add(cluster: AddedCluster): boolean {
+    if (this.#namesOfContexts.has(cluster.name)) return false;
+    this.#added.set(cluster.name, cluster);
+    this.#changed();
+    return true;
+  }
+
+  /** Serves an added cluster no longer. Its open requests go on. */
+  remove(name: string): void {
+    if (!this.#added.has(name)) return;
+    this.#drop(name);
+    this.#changed();
   }
 
   /** Ends every connection, and stops following configurations. */
   close(): void {
     for (const cluster of this.used) cluster.destroy();
+  }
+
+  #drop(name: string): void {
+    this.#added.delete(name);
+    this.#others.get(name)?.close();
+    this.#others.delete(name);
+  }
+
+  #changed(): void {
+    this.contexts = [...this.#contexts, ...this.#added.values()];
+    const served = this.#contexts.map(({ name }) => name).filter(this.#options.serves);
+    this.names = new Set([...served, ...this.#added.keys()]);
+    this.#closeUnserved();
   }
 
   #closeUnserved(): void {

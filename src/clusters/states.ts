@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../lib/clock.js';
 import { within } from '../lib/promises.js';
 import type { Cluster } from './cluster.js';
 import { Reachability } from './reachability.js';
-import type { ClusterRegistry } from './registry.js';
+import type { AddedCluster, ClusterRegistry } from './registry.js';
 
 /** The fields of one context in `/-/clusters`. */
 export interface ClusterState {
@@ -14,7 +14,7 @@ export interface ClusterState {
   readonly current: boolean;
   /** `unused`: there was no request for it yet. */
   readonly state: 'unused' | 'ready' | 'failing';
-  /** Why the state is `failing`. */
+  /** Why the state is `failing`, or what is wrong with a cluster that an earlier version of its configuration still serves. */
   readonly reason?: string;
   /** When the first check failed after the last one that passed (RFC 3339). */
   readonly since?: string;
@@ -51,24 +51,30 @@ export function createClusterChecks(
 const patience = 1_000;
 
 /**
- * Returns the function that reports the states of the clusters with these names: the contexts below `/clusters/`, and that of `/` if it is
- * not one of them. It checks only the clusters that are in use.
+ * Returns the function that reports the states of the clusters: the contexts below `/clusters/`, and that of `/` if it is not one of them.
+ * It checks only the clusters that are in use.
  */
 export function createClusterStates(
   registry: ClusterRegistry,
   checksOf: ChecksOf,
   clock: Clock = systemClock,
-): (shown: ReadonlySet<string>) => Promise<readonly ClusterState[]> {
-  const failingSince = new WeakMap<Cluster, string>();
-  const failing = (cluster: Cluster, reason: string) => {
+): () => Promise<readonly ClusterState[]> {
+  const failingSince = new WeakMap<Cluster | AddedCluster, string>();
+  const failing = (cluster: Cluster | AddedCluster, reason: string) => {
     const since = failingSince.get(cluster) ?? new Date(clock.now()).toISOString();
     failingSince.set(cluster, since);
     return { state: 'failing', reason, since } as const;
   };
-  const stateOf = async (cluster: Cluster): Promise<Omit<ClusterState, 'name' | 'server' | 'current'>> => {
-    if (cluster.endpoint === undefined) {
-      const { failure } = cluster;
-      return failure === undefined ? { state: 'unused' } : failing(cluster, failure.message);
+  const stateOf = async (
+    cluster: Cluster | undefined,
+    added: AddedCluster | undefined,
+  ): Promise<Omit<ClusterState, 'name' | 'server' | 'current'>> => {
+    const reason = added?.problem;
+    if (added !== undefined && reason !== undefined && !added.isUsable) return failing(added, reason);
+    if (cluster?.endpoint === undefined) {
+      const failure = added === undefined ? cluster?.failure : undefined;
+      if (cluster !== undefined && failure !== undefined) return failing(cluster, failure.message);
+      return { state: 'unused', ...(reason !== undefined && { reason }) };
     }
     const { reachability, mayImpersonate } = checksOf(cluster);
     const check = async () => {
@@ -79,9 +85,13 @@ export function createClusterStates(
     if (failure !== undefined) return failing(cluster, failure);
     failingSince.delete(cluster);
     const { version } = reachability;
-    return { state: 'ready', ...(version !== undefined && { version }) };
+    return {
+      state: 'ready',
+      ...(reason !== undefined && { reason }),
+      ...(version !== undefined && { version }),
+    };
   };
-  return shown => {
+  return () => {
     const used = new Map(registry.used.map(cluster => [cluster.name, cluster]));
     const served = registry.contexts.filter(({ name }) => registry.names.has(name));
     const { default: root } = registry;
@@ -92,13 +102,11 @@ export function createClusterStates(
           ...served,
         ];
     return Promise.all(
-      all
-        .filter(({ name }) => shown.has(name))
-        .map(async ({ name, server }) => {
-          const cluster = used.get(name);
-          const state = cluster === undefined ? ({ state: 'unused' } as const) : await stateOf(cluster);
-          return { name, server, current: cluster === registry.default, ...state };
-        }),
+      all.map(async ({ name, server }) => {
+        const cluster = used.get(name);
+        const state = await stateOf(cluster, registry.added(name));
+        return { name, server, current: cluster === registry.default, ...state };
+      }),
     );
   };
 }

@@ -1,5 +1,6 @@
 import { readIdToken } from '../kubeconfig/id-token.js';
-import type { Credential, CredentialEvents, CredentialSource } from './credential.js';
+import type { Credential } from './credential.js';
+import type { CredentialEvents, CredentialSource } from './credential-source.js';
 
 /** Where a static source reports to, and how it reloads. */
 interface StaticSourceOptions {

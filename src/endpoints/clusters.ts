@@ -9,19 +9,15 @@ export const clusters = {
   name: 'clusters',
   title: 'the clusters that are served, and their state',
   access: 'caller',
-  create({ shownTo, clusterStates, registry, apiPaths, tokenRules, addressFor, certificate }) {
+  create({ clusterStates, apiPaths, tokenRules, addressFor, certificate }) {
     return async ({ context }, reply) => {
       reply.headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
-      const { names, unknown, isComplete } = await shownTo(context.caller);
-      const states = (await clusterStates(names)).map(({ name, ...state }) => ({
-        name,
-        path: apiPaths.of(name),
-        ...state,
-        ...(unknown.has(name) && { access: 'unknown' }),
-      }));
+      const { root } = apiPaths;
+      const states = (await clusterStates()).map(({ name, ...state }) => {
+        return { name, path: apiPaths.of(name), ...state };
+      });
       const answer = {
-        root: { path: names.has(registry.default.name) ? apiPaths.root : apiPaths.prefix },
-        ...(isComplete !== undefined && { isComplete }),
+        root: { path: root },
         ...tokenRules,
         hasOwnAuthority: hasOwnAuthority(addressFor(context), certificate()),
         ...(context.caller !== undefined && { caller: { username: context.caller.username } }),

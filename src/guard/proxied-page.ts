@@ -7,19 +7,19 @@ const options = defineOptions('Filter', {
   sandboxProxiedPages: {
     type: optional(bool),
     default: '',
-    help: 'Sandbox pages that Pods, Services and nodes serve through the proxy subresource; by default with authentication or --all-contexts. Other pages of API servers always are.',
+    help: 'Sandbox pages that Pods, Services and nodes serve through the proxy subresource; by default with authentication or several clusters. Other pages of API servers always are.',
   },
 });
 
-type ProxiedPageOptions = OptionValues<typeof options> & { readonly allContexts: boolean };
+type ProxiedPageOptions = OptionValues<typeof options> & { readonly servesClusters: boolean };
 
 /** Whether pages from the API server's proxy subresource are sandboxed. */
 export function sandboxesProxiedPages(
-  { sandboxProxiedPages, allContexts }: ProxiedPageOptions,
+  { sandboxProxiedPages, servesClusters }: ProxiedPageOptions,
   authentication: GuardParts['authentication'],
 ): boolean {
   // A page of one cluster would have the same origin as all others.
-  return sandboxProxiedPages ?? (authentication !== undefined || allContexts);
+  return sandboxProxiedPages ?? (authentication !== undefined || servesClusters);
 }
 
 /** Keeps pages from the API server's proxy subresource away from the API. */

@@ -1,3 +1,4 @@
+import type { OptionFacts } from '../authentication/method.js';
 import { wholeRegexpList } from '../guard/regexp-list.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import { bool } from '../lib/value-type.js';
@@ -11,7 +12,7 @@ const options = defineOptions('API server', {
   contexts: {
     type: wholeRegexpList,
     default: '.*',
-    help: 'Contexts that --all-contexts serves, by their whole names.',
+    help: 'Contexts that --all-contexts serves, and other clusters below /clusters/, by their whole names.',
   },
 });
 
@@ -33,20 +34,27 @@ const ofOneCluster = {
 
 type Values = OptionValues<typeof options> & {
   readonly [K in keyof typeof ofOneCluster]: string | boolean;
-} & { readonly apiPrefix: string; readonly www: string; readonly wwwPrefix: string };
+} & {
+  readonly apiPrefix: string;
+  readonly www: string;
+  readonly wwwPrefix: string;
+  readonly servesClusters: boolean;
+};
 
-/** Which contexts of the kubeconfig are served. */
+/** Which contexts of the kubeconfig, and which other clusters, are served. */
 export const contexts = {
   options,
-  problems(values: Values): readonly string[] {
-    if (!values.allContexts) {
+  problems(values: Values, _given: unknown, { clusterSources }: OptionFacts): readonly string[] {
+    const sources = clusterSources.map(({ flag }) => flag);
+    if (!values.servesClusters) {
       const isNarrowed = values.contexts.source !== options.contexts.default;
-      return isNarrowed ? ['--contexts needs --all-contexts: without it only one context is served'] : [];
+      const needed = ['--all-contexts', ...sources].join(' or ');
+      return isNarrowed ? [`--contexts needs ${needed}: without it only one cluster is served`] : [];
     }
     const problems: string[] = [];
     for (const [key, flag] of Object.entries(ofOneCluster)) {
       const value = values[key as keyof typeof ofOneCluster];
-      if (value === '' || value === false) continue;
+      if (!values.allContexts || value === '' || value === false) continue;
       problems.push(
         `${flag} and --all-contexts cannot be set at the same time: the flag is for one cluster or user, but would apply to every context`,
       );
@@ -57,7 +65,9 @@ export const contexts = {
     };
     for (const [flag, prefix] of Object.entries(prefixes)) {
       if (prefix.startsWith('/clusters/'))
-        problems.push(`${flag}: "${prefix}" is where --all-contexts serves contexts`);
+        problems.push(
+          `${flag}: "${prefix}" is where ${values.allContexts ? '--all-contexts' : sources.join(', ')} serves clusters`,
+        );
     }
     return problems;
   },

@@ -1,18 +1,20 @@
 import type { AuthenticationMethod, OptionFacts } from '../authentication/method.js';
-import type { Command, ListenerFacts } from '../feature.js';
+import type { ClusterSourceFacts, Command, ListenerFacts } from '../feature.js';
 import { features } from '../features.js';
 import type { IntersectionOf } from '../lib/option.js';
 
 type ReadBy<Part> = Part extends { isOn(options: infer Options): boolean } ? Options : never;
 type PartsIn<F> =
   | (F extends { readonly method: infer Method } ? Method : never)
-  | (F extends { readonly listener: infer Listener } ? Listener : never);
+  | (F extends { readonly listener: infer Listener } ? Listener : never)
+  | (F extends { readonly clusters: infer Clusters } ? Clusters : never);
 
-/** The options that say which methods of authentication, and which listener, are on. */
+/** The options that say which methods of authentication, which listener, and which sources of clusters are on. */
 export type FactOptions = IntersectionOf<ReadBy<PartsIn<(typeof features)[number]>>>;
 
 type Method = AuthenticationMethod<FactOptions>;
 type Listener = ListenerFacts<FactOptions>;
+type ClusterSource = ClusterSourceFacts<FactOptions>;
 
 type NamedCommand = Pick<Command<never>, 'name' | 'usage' | 'example'>;
 
@@ -20,6 +22,7 @@ const all: readonly {
   readonly name: string;
   readonly method?: Method;
   readonly listener?: Listener;
+  readonly clusters?: ClusterSource;
   readonly command?: NamedCommand;
 }[] = features;
 
@@ -31,6 +34,9 @@ export const listeners = all.flatMap(({ listener }) => listener ?? []);
 
 /** Every method of authentication, in the order in which they are asked, which is the API server's. */
 export const authenticationMethods: readonly Method[] = all.flatMap(({ method }) => method ?? []);
+
+/** What adds clusters to the contexts of the kubeconfig. */
+const clusterSources = all.flatMap(({ clusters }) => clusters ?? []);
 
 /** The methods that the options turn on. If there is at least one, callers have to authenticate. */
 export function methodsOn(options: FactOptions): readonly Method[] {
@@ -47,8 +53,13 @@ export function isEncrypted(options: FactOptions): boolean {
   return listenersOn(options).length > 0;
 }
 
+/** Whether there may be API servers below `/clusters/`. */
+export function servesClusters(options: FactOptions & { readonly allContexts: boolean }): boolean {
+  return options.allContexts || clusterSources.some(source => source.isOn(options));
+}
+
 /** What a part may ask about other parts, with these options and this command. */
 export function factsOf(options: FactOptions, command: string | undefined): OptionFacts {
   const [on, encrypting] = [methodsOn(options), listenersOn(options)];
-  return { methods: authenticationMethods, methodsOn: on, listenersOn: encrypting, command };
+  return { methods: authenticationMethods, methodsOn: on, listenersOn: encrypting, clusterSources, command };
 }

@@ -8,8 +8,9 @@ import {
   type OptionValues,
   optionGroups,
 } from '../lib/option.js';
-import { apiServer, credentials } from './api-server.js';
+import { apiServer } from './api-server.js';
 import { contexts } from './contexts.js';
+import { credentials } from './credentials.js';
 import { exposure } from './exposure.js';
 import { general, logging } from './general.js';
 import { listening } from './listening.js';
@@ -63,7 +64,10 @@ export type OptionKey = keyof OptionTable;
  * The value of every option. Durations are milliseconds. Prefixes have both slashes. Strings that were not set are empty. Regular
  * expressions are their sources, which are known to compile.
  */
-export type Options = OptionValues<OptionTable>;
+export type Options = OptionValues<OptionTable> & {
+  /** Follows from the others: whether there may be API servers below `/clusters/`. */
+  readonly servesClusters: boolean;
+};
 
 /** The option's name on the command line, without its dashes, and in the configuration file. */
 export function flagName(key: OptionKey): string {

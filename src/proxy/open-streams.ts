@@ -1,7 +1,7 @@
 import type { Cluster } from '../clusters/cluster.js';
 import type { StatusError } from '../kubernetes/status.js';
 import type { OpenRequest } from '../request/context.js';
-import type { Revocation } from '../request/recorded-request.js';
+import type { Revocation } from '../request/end-reason.js';
 import type { Question } from '../reviews/reviews.js';
 import type { Recheck } from './route.js';
 
@@ -41,7 +41,7 @@ export interface StreamFollower {
   /** Whether it ends streams whose credential has expired. Then nobody else does. */
   readonly endsAtExpiry: boolean;
   /** Whether it may end this request. Otherwise nobody has to know where its answer can be ended. */
-  mayEnd(request: Pick<OpenRequest, 'caller'>): boolean;
+  mayEnd(request: Pick<OpenRequest, 'caller' | 'cluster'>): boolean;
   /** A request was sent to the API server. Its answer begins later. */
   began(stream: OpenStream): void;
   /** The answer of a long-running request, or an upgraded connection, has begun: the API server has let the user do it. */
@@ -71,7 +71,7 @@ export class OpenStreams {
   }
 
   /** Whether a follower may end this request. */
-  mayEnd(request: Pick<OpenRequest, 'caller'>): boolean {
+  mayEnd(request: Pick<OpenRequest, 'caller' | 'cluster'>): boolean {
     return this.#followers.some(follower => follower.mayEnd(request));
   }
 

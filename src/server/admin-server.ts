@@ -4,8 +4,10 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import { livez, metrics, readyz } from '../endpoints/monitoring.js';
-import type { AdminEndpoint, OwnEndpointParts } from '../endpoints/own-endpoint.js';
+import type { AdminEndpoint } from '../endpoints/admin-endpoint.js';
+import { metrics } from '../endpoints/metrics.js';
+import type { OwnEndpointParts } from '../endpoints/own-endpoint.js';
+import { livez, readyz } from '../endpoints/probes.js';
 import { noSniff, sameOriginOnly } from '../http/header-fields.js';
 import { createStatus, StatusError } from '../kubernetes/status.js';
 

@@ -10,10 +10,22 @@ export interface Access {
   /** Path of the server's URL, without a trailing slash; empty if it has none. */
   readonly serverPath: string;
   readonly credential: Credential;
+  /** What may be sent with it; undefined if everything may. */
+  readonly outbound?: OutboundRule | undefined;
   /** Impersonate-* fields that the kubeconfig or the flags ask for: name, value, …; empty if there are none. */
   readonly impersonation: readonly string[];
   readonly pool: Pool;
 }
+
+/** A request as a rule about what may be sent reads it: see `UpstreamRequest`. */
+export interface OutboundRequest {
+  readonly headers: readonly string[];
+  readonly bringsAuthorization: boolean;
+  readonly impersonation: readonly string[] | 'configured';
+}
+
+/** The header fields of a request that may be sent to an API server. Throws a StatusError for a request that must not be sent there. */
+export type OutboundRule = (request: OutboundRequest) => readonly string[];
 
 /**
  * What the guards have judged a request for. It stays the same for another token or certificate of the same user of the kubeconfig. Each

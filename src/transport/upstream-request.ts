@@ -56,7 +56,8 @@ export function outgoingRequest(request: UpstreamRequest, access: Access): Outgo
   const { method, target, isBelowServerPath, bringsAuthorization, impersonation, body } = request;
   if (impersonation === undefined) throw new StatusError(500, 'the caller was not authenticated');
   const { authorization } = access.credential;
-  const headers = ['Host', access.host, ...request.headers];
+  const fields = access.outbound?.({ ...request, impersonation }) ?? request.headers;
+  const headers = ['Host', access.host, ...fields];
   if (!bringsAuthorization && authorization !== undefined) headers.push('Authorization', authorization);
   headers.push(...(impersonation === 'configured' ? access.impersonation : impersonation));
   const path = isBelowServerPath ? access.serverPath + target : target;

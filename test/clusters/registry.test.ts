@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Cluster, ConfigurationError, type FollowEndpoint } from '../../src/clusters/cluster.js';
 import type { Endpoint } from '../../src/clusters/endpoint.js';
-import { ClusterRegistry } from '../../src/clusters/registry.js';
-import type { CredentialSource } from '../../src/credentials/credential.js';
+import { type AddedCluster, ClusterRegistry } from '../../src/clusters/registry.js';
+import type { CredentialSource } from '../../src/credentials/credential-source.js';
 import type { ContextSummary } from '../../src/kubeconfig/followed-kubeconfig.js';
 import { endpointWith } from '../support/proxy/client-request.js';
 
@@ -103,7 +103,11 @@ describe('the registry of clusters', () => {
       serves,
     });
     const update = (...names: string[]) => registry.update(names.map(summary));
-    return { registry, made, closed, update };
+    const added = (name: string, displaced = ignore): AddedCluster => ({
+      ...{ ...summary(name), problem: undefined, isUsable: true, displaced },
+      follow: () => assert.fail('it is made elsewhere'),
+    });
+    return { registry, made, closed, update, added };
   }
 
   it('makes a cluster when it is first asked for, and does not open it', () => {
@@ -149,6 +153,43 @@ describe('the registry of clusters', () => {
     const { names } = registry;
     update('prod', 'new');
     assert.equal(registry.names, names);
+  });
+
+  it('serves what a feature adds until that removes it, made when it is first asked for', async () => {
+    const { registry, made, closed, update, added } = createRegistry(() => false);
+    update('dev');
+    assert.equal(registry.add(added('fleet.a')), true);
+    assert.equal(registry.add(added('fleet.b')), true);
+    assert.deepEqual([...registry.names], ['fleet.a', 'fleet.b']);
+    assert.deepEqual(
+      registry.contexts.map(({ name }) => name),
+      ['dev', 'fleet.a', 'fleet.b'],
+    );
+    await registry.get('fleet.a')?.open();
+    assert.deepEqual(made, ['', 'fleet.a']);
+    update('dev', 'prod');
+    assert.deepEqual([...registry.names], ['fleet.a', 'fleet.b']);
+    registry.remove('fleet.a');
+    assert.deepEqual([registry.get('fleet.a'), closed], [undefined, ['fleet.a']]);
+    assert.deepEqual([...registry.names], ['fleet.b']);
+  });
+
+  it('gives the name of a context to nothing that a feature adds, even when the context is gone or is not served', async () => {
+    const { registry, closed, update, added } = createRegistry(name => name !== 'hidden');
+    update('hidden', 'old');
+    for (const name of ['hidden', 'old']) assert.equal(registry.add(added(name)), false);
+    update('hidden');
+    assert.equal(registry.add(added('old')), false);
+    const displaced: string[] = [];
+    registry.add(added('fleet.a', () => displaced.push('fleet.a')));
+    const before = registry.get('fleet.a');
+    await before?.open();
+    update('hidden', 'fleet.a');
+    assert.deepEqual([displaced, closed], [['fleet.a'], ['fleet.a']]);
+    assert.notEqual(registry.get('fleet.a'), before);
+    assert.equal(registry.added('fleet.a'), undefined);
+    registry.remove('fleet.a');
+    assert.deepEqual([...registry.names], ['fleet.a']);
   });
 
   it('serves only the selected contexts', () => {

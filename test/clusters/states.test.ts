@@ -34,6 +34,8 @@ const startTime = '2023-11-14T22:13:20.000Z';
 
 const version = JSON.stringify({ gitVersion: 'v1.34.1' });
 
+const noneAdded = { added: () => undefined };
+
 describe('the check of an API server', () => {
   const strange = 'the server at api:6443 does not answer like an API server';
   const refuses = "the API server at api:6443 refuses the proxy's own credential (401)";
@@ -56,15 +58,19 @@ describe('the check of an API server', () => {
       const { cluster, pool } = answering('dev', status, text, ...protocol);
       const { reachability } = createClusterChecks(undefined)(cluster);
       const states = createClusterStates(
-        { default: cluster, used: [cluster], contexts: [], names: new Set() } as never as ClusterRegistry,
+        {
+          ...noneAdded,
+          default: cluster,
+          used: [cluster],
+          contexts: [],
+          names: new Set(),
+        } as never as ClusterRegistry,
         () => ({ reachability, mayImpersonate: undefined }),
         new ManualClock(Date.parse(startTime)),
       );
       const server = protocol.length > 0 ? 'http://api' : 'https://api:80';
       const since = expected.state === 'failing' ? { since: startTime } : {};
-      assert.deepEqual(await states(new Set(['dev'])), [
-        { name: 'dev', server, current: true, ...expected, ...since },
-      ]);
+      assert.deepEqual(await states(), [{ name: 'dev', server, current: true, ...expected, ...since }]);
       const isAnswer = status === 401 || expected.state === 'ready';
       const passes = (check: Promise<void>) =>
         check.then(
@@ -101,6 +107,7 @@ describe('the states of the clusters', () => {
     const { cluster: weak } = answering('weak', 200, version);
     const weakness = 'it may not impersonate';
     const registry = {
+      ...noneAdded,
       default: root,
       used: [root, weak, unopened('bad', failed), unopened('new')],
       contexts: ['root', 'weak', 'hidden', 'bad', 'new', 'never'].map(context),
@@ -112,11 +119,7 @@ describe('the states of the clusters', () => {
     assert.equal(checksOf(weak), checksOf(weak));
     const since = startTime;
     assert.deepEqual(
-      await createClusterStates(
-        registry,
-        checksOf,
-        new ManualClock(Date.parse(startTime)),
-      )(new Set(['root', 'weak', 'hidden', 'bad', 'new', 'never'])),
+      await createClusterStates(registry, checksOf, new ManualClock(Date.parse(startTime)))(),
       [
         { name: 'root', server: 'https://root', current: true, state: 'ready', version: 'v1.34.1' },
         { name: 'weak', server: 'https://weak', current: false, state: 'failing', reason: weakness, since },
@@ -141,9 +144,9 @@ describe('the states of the clusters', () => {
     const checksOf = createClusterChecks(() => async () => {
       if (weakness !== undefined) throw new Error(weakness);
     });
-    const registry = { default: cluster, used: [cluster], contexts: [], names: new Set() };
+    const registry = { ...noneAdded, default: cluster, used: [cluster], contexts: [], names: new Set() };
     const states = createClusterStates(registry as never as ClusterRegistry, checksOf, clock);
-    const since = async () => (await states(new Set([cluster.name])))[0]?.since;
+    const since = async () => (await states())[0]?.since;
     assert.equal(await since(), undefined);
     const times: (string | undefined)[] = [];
     for (const next of ['one', 'another', undefined, 'one']) {
@@ -155,23 +158,46 @@ describe('the states of the clusters', () => {
     assert.deepEqual(times, [at(1), at(1), undefined, at(4)]);
   });
 
+  it('of clusters that a feature has added say what is wrong with their configurations, from the first use on or before', async () => {
+    const { cluster: root } = answering('root', 200, version);
+    const { cluster: good } = answering('good', 200, version);
+    const added = new Map(
+      Object.entries({
+        good: { isUsable: true, problem: 'the newest is broken' },
+        unused: { isUsable: true, problem: 'the newest is broken' },
+        broken: { isUsable: false, problem: 'it has no server' },
+        mended: { isUsable: true, problem: undefined },
+      }),
+    );
+    const names = [...added.keys()];
+    const registry = {
+      ...{ default: root, used: [root, good, unopened('broken'), unopened('mended', failed)] },
+      ...{ contexts: ['root', ...names].map(context), names: new Set(['root', ...names]) },
+      added: (name: string) => added.get(name),
+    } as never as ClusterRegistry;
+    const clock = new ManualClock(Date.parse(startTime));
+    const states = await createClusterStates(registry, createClusterChecks(undefined), clock)();
+    assert.deepEqual(
+      states.slice(1).map(({ name, state, reason, since }) => [name, state, reason, since]),
+      [
+        ['good', 'ready', 'the newest is broken', undefined],
+        ['unused', 'unused', 'the newest is broken', undefined],
+        ['broken', 'failing', 'it has no server', startTime],
+        ['mended', 'unused', undefined, undefined],
+      ],
+    );
+  });
+
   it('begin with that of / if it is of no context, without an address before it is open', async () => {
     const root = unopened('');
-    const registry = { default: root, used: [root], contexts: [context('dev')], names: new Set(['dev']) };
+    const registry = {
+      ...{ ...noneAdded, default: root, used: [root] },
+      ...{ contexts: [context('dev')], names: new Set(['dev']) },
+    };
     const states = createClusterStates(registry as never as ClusterRegistry, createClusterChecks(undefined));
-    assert.deepEqual(await states(new Set(['', 'dev'])), [
+    assert.deepEqual(await states(), [
       { name: '', server: '', current: true, state: 'unused' },
       { name: 'dev', server: 'https://dev', current: false, state: 'unused' },
     ]);
-  });
-
-  it('are of those alone that are asked for; no other one is checked', async () => {
-    const { cluster: root, pool } = answering('root', 200, version);
-    const registry = { default: root, used: [root], contexts: [context('dev')], names: new Set(['dev']) };
-    const states = createClusterStates(registry as never as ClusterRegistry, createClusterChecks(undefined));
-    const dev = { name: 'dev', server: 'https://dev', current: false, state: 'unused' };
-    assert.deepEqual(await states(new Set(['dev'])), [dev]);
-    assert.deepEqual(await states(new Set()), []);
-    assert.deepEqual(pool.leases, []);
   });
 });

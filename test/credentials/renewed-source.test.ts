@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { inspect } from 'node:util';
-import { type Credential, CredentialError, type CredentialSource } from '../../src/credentials/credential.js';
+import type { Credential } from '../../src/credentials/credential.js';
+import { CredentialError, type CredentialSource } from '../../src/credentials/credential-source.js';
 import {
   createRefusalLimit,
   createRenewedSource,

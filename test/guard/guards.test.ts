@@ -301,14 +301,14 @@ describe('the header fields of an answer', () => {
       'sandbox allow-scripts allow-forms allow-popups allow-downloads',
     ];
     const pod = 'GET /api/v1/namespaces/n/pods/web';
-    for (const [sandboxProxiedPages, allContexts, parts, isSandboxed] of [
+    for (const [sandboxProxiedPages, servesClusters, parts, isSandboxed] of [
       [undefined, false, strangers, false],
       [undefined, true, strangers, true],
       [undefined, false, callers, true],
       [false, true, callers, false],
       [true, false, strangers, true],
     ] as const) {
-      const options = { sandboxProxiedPages, allContexts };
+      const options = { sandboxProxiedPages, servesClusters };
       const request = requestOf(`${pod}/proxy/`);
       const expected = isSandboxed ? [...sameOriginOnly, ...sandbox] : sameOriginOnly;
       assert.deepEqual(fieldsOf(proxiedPage, options, parts, request), expected);

@@ -19,7 +19,7 @@ function mountsOf(options: Partial<MountOptions>, names: readonly string[] = [])
       apiPrefix: '/',
       wwwPrefix: undefined,
       appendServerPath: false,
-      allContexts: names.length > 0,
+      servesClusters: names.length > 0,
       basePath: '',
       ...options,
     },

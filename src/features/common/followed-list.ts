@@ -19,6 +19,10 @@ export interface FollowedListParts<T> {
   readonly cluster: Pick<Cluster, 'host' | 'access' | 'refused' | 'current'>;
   /** Of the list, without a query: `/api/v1/namespaces`. */
   readonly path: string;
+  /** Which objects of the list are followed, as parameters of its query; by default all. */
+  readonly selectors?: string;
+  /** Whether the API server sends nothing but the metadata of each object: `PartialObjectMetadata` of meta.k8s.io/v1. */
+  readonly metadataOnly?: boolean;
   /** What is kept of an object. It should be small: there may be many. */
   readonly keep: (object: JsonObject) => T;
   readonly changed: (change: ObjectChange<T>) => void;
@@ -143,7 +147,11 @@ export class FollowedList<T> implements ClusterPart {
     const found = new Map<string, Kept<T>>();
     for (let next = ''; ; ) {
       const page = next === '' ? '' : `&continue=${encodeURIComponent(next)}`;
-      const { status, text } = await get(cluster, `${path}?limit=${pageSize}${page}`, { timeout });
+      const target = `${path}?${this.#selectors}limit=${pageSize}${page}`;
+      const { status, text } = await get(cluster, target, {
+        timeout,
+        ...this.#accept('PartialObjectMetadataList'),
+      });
       if (status !== 200) throw new OwnRefusalError(cluster.host, `a list of ${path}`, status, text);
       const { items, metadata } = parseObject(text) ?? {};
       if (!isObject(metadata) || typeof metadata['resourceVersion'] !== 'string')
@@ -154,6 +162,16 @@ export class FollowedList<T> implements ClusterPart {
       if (run === this.#run) this.#replaceWith(found);
       return metadata['resourceVersion'];
     }
+  }
+
+  get #selectors(): string {
+    const { selectors } = this.#parts;
+    return selectors === undefined ? '' : `${selectors}&`;
+  }
+
+  /** Nothing else is accepted: a whole object may have secrets. */
+  #accept(kind: string): { readonly accept?: string } {
+    return this.#parts.metadataOnly ? { accept: `application/json;as=${kind};g=meta.k8s.io;v=v1` } : {};
   }
 
   #addTo(found: Map<string, Kept<T>>, object: JsonObject): void {
@@ -178,10 +196,10 @@ export class FollowedList<T> implements ClusterPart {
     const { cluster, path, clock, random = Math.random } = this.#parts;
     this.#version = version;
     const seconds = Math.round(watchSeconds * (1 + random()));
-    const target = `${path}?watch=true&allowWatchBookmarks=true&resourceVersion=${encodeURIComponent(version)}&timeoutSeconds=${seconds}`;
+    const target = `${path}?${this.#selectors}watch=true&allowWatchBookmarks=true&resourceVersion=${encodeURIComponent(version)}&timeoutSeconds=${seconds}`;
     this.#watch = openWatch(
       cluster,
-      { target, timeout },
+      { target, timeout, ...this.#accept('PartialObjectMetadata') },
       {
         opened: () => {
           if (run !== this.#run) return;

@@ -28,7 +28,7 @@ const options = defineOptions('Limits', {
   },
 });
 
-type ReadOptions = OptionValues<typeof options> & { readonly allContexts: boolean };
+type ReadOptions = OptionValues<typeof options> & { readonly servesClusters: boolean };
 
 /** The slots of a program, which its metrics read. There are none before its guard is made. */
 interface LimitMetrics {

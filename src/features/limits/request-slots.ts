@@ -11,7 +11,7 @@ export interface LimitOptions {
   readonly maxRequestsInflightPerUser: number;
   readonly maxLongrunningRequestsPerUser: number;
   /** Whether there may be several clusters. */
-  readonly allContexts: boolean;
+  readonly servesClusters: boolean;
 }
 
 /** The requests that count towards a limit now, and the number of users who sent those that count towards a per-user limit. */
@@ -53,8 +53,8 @@ export class RequestSlots {
 
   constructor(values: LimitOptions) {
     const { maxRequestsInflight, maxRequestsInflightPerUser } = values;
-    const { maxLongrunningRequests, maxLongrunningRequestsPerUser, allContexts } = values;
-    const slots = (most: number) => (allContexts ? sharedSlots(most) : new Slots(most));
+    const { maxLongrunningRequests, maxLongrunningRequestsPerUser, servesClusters } = values;
+    const slots = (most: number) => (servesClusters ? sharedSlots(most) : new Slots(most));
     this.inflight = new SlotsOfKind('inflight', slots(maxRequestsInflight), maxRequestsInflightPerUser);
     this.longrunning = new SlotsOfKind(
       'longrunning',

@@ -2,12 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { StatusError } from '../../kubernetes/status.js';
 import type { Clock } from '../../lib/clock.js';
 import { Moment } from '../../lib/moment.js';
-import type { OpenStream, StreamEnd } from '../../proxy/open-streams.js';
+import type { OpenStream } from '../../proxy/open-streams.js';
+import type { Revocation } from '../../request/end-reason.js';
 
 /** What is asked again about an open stream: is its caller still known, and may it still do this? */
-export type About = Exclude<StreamEnd['endedBy'], 'expiry' | 'unknown' | 'operator'>;
+export type About = Exclude<Revocation, 'expiry' | 'unknown' | 'operator' | 'cluster'>;
 
-const errors: Readonly<Record<StreamEnd['endedBy'], StatusError>> = {
+/** What the feature ends streams by. */
+type Ending = Exclude<Revocation, 'cluster'>;
+
+const errors: Readonly<Record<Ending, StatusError>> = {
   expiry: new StatusError(401, 'the credential that this stream began with has expired'),
   caller: new StatusError(401, 'this proxy no longer accepts the credential that this stream began with'),
   access: new StatusError(403, 'you may no longer do what this stream began with'),
@@ -65,7 +69,7 @@ export class Followed extends Moment {
     return expires !== undefined && this.age >= expires + milliseconds - this.time;
   }
 
-  end(endedBy: StreamEnd['endedBy']): void {
+  end(endedBy: Ending): void {
     if (this.isOver) return;
     this.isOver = true;
     this.stream.revoke({ endedBy, error: errors[endedBy] });

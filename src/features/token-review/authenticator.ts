@@ -35,8 +35,8 @@ const refusedAfter = 2_000;
 const mostReviews = 512;
 
 /**
- * The cluster that a request goes to reviews its token. The result is valid for that cluster only, and a slow cluster delays no requests to
- * another. Memory, and the number of waiting tokens of one network, are limited over all clusters together.
+ * The cluster that a request goes to reviews its token, or the one that vouches for its callers. The result is valid for that cluster only,
+ * and a slow cluster delays no requests to another. Memory, and the number of waiting tokens of one network, are limited over all clusters together.
  */
 export function createTokenReviewAuthenticator(
   options: TokenReviewAuthenticatorOptions,
@@ -70,16 +70,16 @@ export function createTokenReviewAuthenticator(
       : userAt(endpoint, found);
   };
   const find = (token: BearerToken, request: AuthenticationRequest) => {
-    const { cluster } = request;
-    const found = request.openCluster();
+    const { voucher } = request.cluster;
+    const found = endpointOf(voucher, request);
     return found instanceof Promise
-      ? found.then(endpoint => ask(token, cluster, endpoint))
-      : ask(token, cluster, found);
+      ? found.then(endpoint => ask(token, voucher, endpoint))
+      : ask(token, voucher, found);
   };
   const authenticator: TokenAuthenticator = {
     authenticateToken(token, request) {
       if (!request.mount.namesContext) return find(token, request);
-      const wasValid = () => cacheOf(request.cluster).wasValid(token);
+      const wasValid = () => cacheOf(request.cluster.voucher).wasValid(token);
       let found: ReturnType<typeof find>;
       try {
         found = find(token, request);
@@ -91,11 +91,17 @@ export function createTokenReviewAuthenticator(
   };
   const rechecker: TokenAuthenticator = {
     authenticateToken: async (token, request) => {
-      const outcome = await cacheOf(request.cluster).recheck(token);
-      return userAt(await request.openCluster(), outcome);
+      const { voucher } = request.cluster;
+      const outcome = await cacheOf(voucher).recheck(token);
+      return userAt(await endpointOf(voucher, request), outcome);
     },
   };
   return { authenticator, rechecker };
+}
+
+/** The endpoint that says whose the token of a request is: the one that the request is judged for, unless another cluster says it. */
+function endpointOf(voucher: Cluster, request: AuthenticationRequest): Endpoint | Promise<Endpoint> {
+  return voucher === request.cluster ? request.openCluster() : (voucher.endpoint ?? voucher.open());
 }
 
 /** Delays a failure, and ends a long wait, so that a stranger cannot distinguish a context from a name that is none. */

@@ -19,7 +19,7 @@ const options = defineOptions('Authentication', {
   },
 });
 
-/** Authenticates callers by the tokens that the cluster of their request knows. The result is valid for that cluster only. */
+/** Authenticates callers by the tokens that the cluster of their request knows, or the one that vouches for its callers. */
 export const tokenReview = {
   name: 'token-review',
   options,

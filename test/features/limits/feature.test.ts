@@ -16,7 +16,7 @@ function start(options: Partial<Options> = {}) {
   const create = () =>
     limits.guards[0].create(
       {
-        ...{ maxRequestsInflight: 9, maxLongrunningRequests: 9, allContexts: false },
+        ...{ maxRequestsInflight: 9, maxLongrunningRequests: 9, servesClusters: false },
         ...{ maxRequestsInflightPerUser: 9, maxLongrunningRequestsPerUser: 9, ...options },
       },
       {} as GuardParts,
@@ -67,7 +67,7 @@ test('a request is of its caller, whomever it acts as, or else of the client of 
 
 test('with several clusters, one of them has no more than its share of the slots', () => {
   const { create, request } = start({
-    ...{ maxRequestsInflight: 8, maxLongrunningRequests: 8, allContexts: true },
+    ...{ maxRequestsInflight: 8, maxLongrunningRequests: 8, servesClusters: true },
   });
   const check = create();
   const [one, other] = [{}, {}];

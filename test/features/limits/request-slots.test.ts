@@ -11,7 +11,7 @@ function create(limits: Partial<Limits>): RequestSlots {
     maxLongrunningRequests: 0,
     maxRequestsInflightPerUser: 0,
     maxLongrunningRequestsPerUser: 0,
-    allContexts: false,
+    servesClusters: false,
     ...limits,
   });
 }
@@ -51,7 +51,7 @@ function assertRejected(
 
 describe('request slots', () => {
   it('give one of several clusters at most three quarters of the free slots, so that others get some', () => {
-    const slots = create({ maxRequestsInflight: 400, maxLongrunningRequests: 40, allContexts: true });
+    const slots = create({ maxRequestsInflight: 400, maxLongrunningRequests: 40, servesClusters: true });
     const most = (cluster: object, kind: RequestKind) => {
       const taken: (() => void)[] = [];
       try {
@@ -135,8 +135,8 @@ describe('request slots', () => {
   });
 
   it('have no limit if it is 0, and all belong to a cluster that is the only one', () => {
-    for (const allContexts of [false, true]) {
-      const slots = create({ allContexts });
+    for (const servesClusters of [false, true]) {
+      const slots = create({ servesClusters });
       take(slots, 10_000);
       take(slots, 10_000, 'jane', 'longrunning');
       for (let again = 0; again < 10_000; again++) slots.inflight.take('jane', slots);

@@ -559,11 +559,14 @@ describe('the open streams that an operator ends', () => {
   it('have no callers where nobody authenticates, and only then may each be ended by its parts', () => {
     for (const byOperator of [false, true]) {
       set({ byOperator });
-      assert.equal(follower.mayEnd({ caller: undefined }), byOperator);
+      assert.equal(follower.mayEnd({ caller: undefined, cluster: undefined as never }), byOperator);
       set({ byOperator, interval });
       const { caller } = new TestStream('jane').request;
       assert.deepEqual(
-        [follower.mayEnd({ caller }), follower.mayEnd({ caller: undefined })],
+        [
+          follower.mayEnd({ caller, cluster: undefined as never }),
+          follower.mayEnd({ caller: undefined, cluster: undefined as never }),
+        ],
         [true, byOperator],
       );
     }

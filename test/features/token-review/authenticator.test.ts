@@ -19,6 +19,7 @@ interface FakeCluster {
   endpoint: Endpoint;
   review: Review;
   readonly reviewed: string[];
+  readonly voucher: FakeCluster;
 }
 
 function endpointOf(hostname: string): Endpoint {
@@ -27,8 +28,9 @@ function endpointOf(hostname: string): Endpoint {
   return { ...endpoint, identity: identityOf(endpoint) };
 }
 
-function clusterOf(hostname: string, review: Review): FakeCluster {
-  return { endpoint: endpointOf(hostname), review, reviewed: [] };
+function clusterOf(hostname: string, review: Review, voucher?: FakeCluster): FakeCluster {
+  const cluster = { endpoint: endpointOf(hostname), review, reviewed: [] };
+  return Object.assign(cluster, { voucher: voucher ?? (cluster as unknown as FakeCluster) });
 }
 
 function verified(username: string): VerifiedUser {
@@ -178,6 +180,20 @@ describe('tokens that clusters review', () => {
     assert.equal(await authenticate('robot', development), 'robot');
     clock.advance(1);
     await assert.rejects(authenticate('robot', development), AuthenticationError);
+  });
+
+  it('for a cluster whose callers another one vouches for are reviewed by that one alone, also when they are asked about again', async () => {
+    const { authenticate, recheck } = setUp();
+    const home = clusterOf('home', verified);
+    const found = clusterOf('found', verified, home);
+    const options = { namesContext: true };
+    assert.equal(await authenticate('alice', found, options), 'alice');
+    assert.equal(await authenticate('alice', home), 'alice');
+    assert.equal(await recheck('alice', found, options), 'alice');
+    assert.deepEqual([home.reviewed, found.reviewed], [['alice', 'alice'], []]);
+    home.review = down;
+    await assert.rejects(recheck('alice', found, options), { code: 503 });
+    assert.deepEqual(found.reviewed, []);
   });
 
   it('are freed together with their cluster', async () => {

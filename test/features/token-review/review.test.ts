@@ -35,7 +35,8 @@ async function review(token: string, answer: Answer, ...flags: string[]) {
   const made = await tokenReview.create(options, createCore(), tokenReview.metrics(registry));
   assert.ok(made);
   const endpoint = { identity: { server: 'a' } };
-  const cluster = { ...onlySource(accessTo(pool)), endpoint };
+  const cluster = { ...onlySource(accessTo(pool)), endpoint, voucher: undefined as unknown };
+  cluster.voucher = cluster;
   const request = { cluster, mount: { namesContext: false }, openCluster: () => endpoint };
   const before = performance.now();
   const user = made.method.authenticator.authenticateToken(

@@ -9,10 +9,10 @@ export function createCore(parts: Partial<Core> = {}): Core {
   const ignore = () => {};
   return {
     cluster: undefined as never,
+    registry: undefined as never,
     logger: { info: ignore, warn: ignore, error: ignore } as unknown as Logger,
     clock: systemClock,
     env: {},
-    listeners: () => [],
     version: '0.0.0',
     isLocal: true,
     rereadInterval: undefined,

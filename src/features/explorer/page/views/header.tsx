@@ -11,7 +11,6 @@ import { store } from '../store.js';
 export function Header() {
   const clusters = useStore(state => state.clusters);
   const cluster = useStore(state => state.cluster);
-  const hasAll = useStore(state => state.hasAllClusters);
   useStore(state => state.address);
   return (
     <header>
@@ -23,7 +22,6 @@ export function Header() {
       </a>
       {cluster !== undefined && clusters.length < 2 && <span class="muted wide">{cluster.name}</span>}
       {cluster !== undefined && clusters.length > 1 && <ClusterPicker chosen={cluster} clusters={clusters} />}
-      {!hasAll && <span class="muted wide">Other clusters do not answer</span>}
       <span class="space" />
       <WhoAmI />
     </header>
@@ -47,10 +45,10 @@ function ClusterPicker({
           location.hash = fragmentIn(currentTarget.value, store.state.address);
         }}
       >
-        {clusters.map(({ fragment, name, state, access, current }) => (
+        {clusters.map(({ fragment, name, state, current }) => (
           <option key={fragment} value={fragment}>
             {name || 'the API server'}
-            {current ? ' (current)' : ''} · {access ?? state}
+            {current ? ' (current)' : ''} · {state}
           </option>
         ))}
       </select>

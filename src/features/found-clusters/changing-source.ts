@@ -1,0 +1,45 @@
+import type { Credential } from '../../credentials/credential.js';
+import { CredentialError, type CredentialSource } from '../../credentials/credential-source.js';
+
+/**
+ * The credential of a found cluster, which another one may follow every few minutes: then the endpoint stays, and with it everything that is
+ * open or known of it.
+ */
+export class ChangingSource implements CredentialSource {
+  /** Another credential may come at any time. */
+  readonly isLasting = false;
+  #source: CredentialSource;
+  #isClosed = false;
+
+  constructor(source: CredentialSource) {
+    this.#source = source;
+  }
+
+  get name(): CredentialSource['name'] {
+    return this.#source.name;
+  }
+
+  get current(): CredentialSource {
+    return this.#source;
+  }
+
+  replace(source: CredentialSource): void {
+    if (source === this.#source) return;
+    this.#source.close();
+    this.#source = source;
+  }
+
+  get(): Credential | Promise<Credential> {
+    if (this.#isClosed) return Promise.reject(new CredentialError('the cluster is no longer served'));
+    return this.#source.get();
+  }
+
+  refused(credential: Credential): Promise<Credential | undefined> {
+    return this.#source.refused(credential);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#source.close();
+  }
+}

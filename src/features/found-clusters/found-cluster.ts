@@ -1,0 +1,122 @@
+import { ConfigurationError, type FollowEndpoint } from '../../clusters/cluster.js';
+import { type PreparedEndpoint, prepareEndpoint } from '../../clusters/configuration.js';
+import type { Endpoint } from '../../clusters/endpoint.js';
+import type { AddedCluster } from '../../clusters/registry.js';
+import { urlOf } from '../../kubeconfig/server-address.js';
+import { ChangingSource } from './changing-source.js';
+import { type FoundConfig, refusal } from './found-config.js';
+import type { Kind } from './kind.js';
+import { outboundFields } from './outbound.js';
+
+/** The object that defines a cluster. */
+export interface FoundObject {
+  /** `NAMESPACE.NAME` of the cluster. */
+  readonly cluster: string;
+  readonly uid: string;
+  readonly kind: Kind;
+  /** Path of the object. */
+  readonly path: string;
+}
+
+/** What found clusters have in common. */
+export interface FoundClusterParts {
+  /** That of the process: it may name a proxy server for connections. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Reads the object again at once. */
+  readonly readAgain: (cluster: FoundCluster) => Promise<void>;
+}
+
+type Follow = Parameters<AddedCluster['follow']>;
+
+/** A cluster in use: it has endpoints. */
+interface Use {
+  readonly use: Follow[0];
+  readonly events: Follow[1];
+  endpoint: Endpoint;
+  source: ChangingSource;
+}
+
+/** One object that defines a cluster, and what it says. It has no timer, and no connection: there may be many. */
+export class FoundCluster implements AddedCluster {
+  readonly object: FoundObject;
+  readonly cluster = '';
+  readonly user = '';
+  readonly namespace = '';
+  /** The URL of its server; empty before there is a usable version. */
+  server = '';
+  problem: string | undefined;
+  readonly displaced: () => void;
+  readonly #parts: FoundClusterParts;
+  /** The last version that could be used. */
+  #prepared: PreparedEndpoint | undefined;
+  #inUse: Use | undefined;
+
+  constructor(object: FoundObject, parts: FoundClusterParts, displaced: () => void) {
+    this.object = object;
+    this.#parts = parts;
+    this.displaced = displaced;
+  }
+
+  get name(): string {
+    return this.object.cluster;
+  }
+
+  get isUsable(): boolean {
+    return this.#prepared !== undefined;
+  }
+
+  /** Takes what a version of the object says. If that cannot be used, the last good one stays in use. */
+  async take(found: FoundConfig): Promise<void> {
+    const { env } = this.#parts;
+    const options = { context: this.name, env, outbound: outboundFields };
+    const prepared = 'problems' in found ? found : await prepareEndpoint(found.config, options, readNothing);
+    if ('problems' in prepared) {
+      this.problem = refusal(prepared.problems).problems.join('; ');
+      return;
+    }
+    this.problem = undefined;
+    this.#prepared = prepared;
+    if ('config' in found) this.server = urlOf(found.config.server);
+    if (this.#inUse !== undefined) this.#change(this.#inUse, prepared);
+  }
+
+  /** As `AddedCluster.follow`. */
+  async follow(use: Follow[0], events: Follow[1]): ReturnType<FollowEndpoint> {
+    if (this.#prepared === undefined) throw new ConfigurationError([this.problem ?? 'it was not read yet']);
+    const inUse = { use, events, ...this.#endpointOf(this.#prepared, events) };
+    this.#inUse = inUse;
+    use(inUse.endpoint);
+    return {
+      close: () => {
+        if (this.#inUse === inUse) this.#inUse = undefined;
+      },
+    };
+  }
+
+  /** Another server or authority is another endpoint; another credential is not. */
+  #change(inUse: Use, prepared: PreparedEndpoint): void {
+    const { identity } = inUse.endpoint;
+    if (prepared.identity.server === identity.server) {
+      const { source } = inUse;
+      source.replace(this.#create(prepared, inUse.events, source.current).source);
+      return;
+    }
+    Object.assign(inUse, this.#endpointOf(prepared, inUse.events));
+    inUse.use(inUse.endpoint);
+  }
+
+  #endpointOf(prepared: PreparedEndpoint, events: Follow[1]): Pick<Use, 'endpoint' | 'source'> {
+    const endpoint = this.#create(prepared, events);
+    const source = new ChangingSource(endpoint.source);
+    return { endpoint: { ...endpoint, source }, source };
+  }
+
+  #create(prepared: PreparedEndpoint, events: Follow[1], before?: Endpoint['source']): Endpoint {
+    return prepared.create({ events, rereadFiles: () => this.#parts.readAgain(this), before });
+  }
+}
+
+/** No object of others leads to a file, whatever its configuration says. */
+function readNothing(): Promise<never> {
+  return Promise.reject(new Error('no file is read for a cluster that was found'));
+}

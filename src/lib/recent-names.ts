@@ -27,6 +27,11 @@ export class RecentNames {
     return isNew;
   }
 
+  has(name: string): boolean {
+    const at = this.#names.get(name);
+    return at !== undefined && at.age < this.#lifetime;
+  }
+
   delete(name: string): void {
     this.#names.delete(name);
   }

@@ -168,27 +168,6 @@ export class EventRing {
     return order < 0 || (order === 0 && this.#isComplete);
   }
 
-  /** How many events of this version are directly before a position; undefined if the ring no longer holds all of them. */
-  countBefore(position: number, version: string): number | undefined {
-    let start = position;
-    while (start > this.first && this.#hasVersion(start - 1, version)) start -= 1;
-    const isWhole = start > this.first || compareVersions(version, this.floor) > 0;
-    return isWhole ? position - start : undefined;
-  }
-
-  /** The position after the first `count` events of this version; undefined if the ring does not hold all of them. */
-  positionBehind(version: string, count: number): number | undefined {
-    const end = this.positionAfter(version);
-    if (end === undefined || version === this.floor) return undefined;
-    let start = end;
-    while (start > this.first && this.#hasVersion(start - 1, version)) start -= 1;
-    return start + count <= end ? start + count : undefined;
-  }
-
-  #hasVersion(position: number, version: string): boolean {
-    return this.at(position).version === version;
-  }
-
   /** The position of the first event that is newer than a version; undefined if the ring does not hold all newer events. */
   positionAfter(version: string): number | undefined {
     if (compareVersions(version, this.floor) < 0) return undefined;

@@ -1,17 +1,23 @@
+import { RecentNames } from '../../lib/recent-names.js';
 import type { ResponseSink, RoundTrip } from '../../transport/round-trip.js';
 import type { CallObserver } from '../../transport/upstream-call.js';
+import { VersionAheadError } from './event-ring.js';
 import { type Ending, UnsharableError } from './lasting-watch.js';
 import { Lingering } from './lingering.js';
 import { senderKey } from './senders.js';
 import { SharedWatch } from './shared-watch.js';
 import { SharingTrip, type TripParts } from './sharing-trip.js';
-import { UnsharableKeys } from './unsharable-keys.js';
+import { ColumnsChangedError } from './table-events.js';
 import type { LocalApi, WatchRequest, WatchToShare } from './watch-to-share.js';
 
-/** The most shared watches with the same key. Each of them begins at an earlier version than those before it. */
+/** The most shared watches with the same key. Each of them began at an earlier version than those before it; new clients join the largest. */
 const mostOfOneKind = 10;
 /** How many of them one user may cause, if users share them. */
 const mostOfOneUser = 2;
+/** If a watch could not be shared, watches with the same key are not shared for this many milliseconds. */
+const unsharableFor = 10 * 60_000;
+/** How many such keys are remembered. */
+const mostUnsharable = 1_000;
 
 /**
  * Sends one watch for all clients that want the same, as the API server's watch cache has one watch of etcd for all of them. Each client
@@ -22,14 +28,15 @@ export class SharedWatches {
   readonly #parts: TripParts;
   /** The open shared watches, by key. A client may need a watch that begins earlier than an existing one with the same key. */
   readonly #watches = new Map<string, SharedWatch[]>();
-  readonly unsharable: UnsharableKeys;
+  /** The keys of watches that cannot be shared, some with a version. */
+  readonly #unsharable: RecentNames;
   readonly #lingering: Lingering;
   #isClosed = false;
 
   constructor(parts: TripParts) {
     this.#parts = parts;
     this.#lingering = new Lingering(parts.clock);
-    this.unsharable = new UnsharableKeys(parts.clock);
+    this.#unsharable = new RecentNames(parts.clock, unsharableFor, mostUnsharable);
   }
 
   /**
@@ -94,14 +101,21 @@ export class SharedWatches {
         this.#forget(key, watch);
       },
     });
-    for (const other of others) watch.willReplace(other);
     this.#watches.set(key, [...others, watch]);
     watch.start();
     return watch;
   }
 
+  /** Whether a watch with this key could not be shared of late. */
+  isUnsharable({ key, version = '' }: Pick<WatchToShare, 'key' | 'version'>): boolean {
+    return this.#unsharable.has(key) || this.#unsharable.has(`${key} ${version}`);
+  }
+
   #remember({ key }: WatchToShare, version: string, ending: Ending): void {
-    if (ending instanceof UnsharableError) this.unsharable.add({ key, version }, ending);
+    // A watch that begins after a change of columns can be shared.
+    if (!(ending instanceof UnsharableError) || ending.cause instanceof ColumnsChangedError) return;
+    // The client has chosen the version. Watches from other versions can be shared.
+    this.#unsharable.add(ending.cause instanceof VersionAheadError ? `${key} ${version}` : key);
   }
 
   #forget(key: string, watch: SharedWatch): void {

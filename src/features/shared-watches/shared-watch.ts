@@ -37,7 +37,6 @@ export class SharedWatch implements WatchHandler, WatchSource {
   readonly upstream: LastingWatch;
   readonly #owner: WatchOwner;
   readonly #watchers = new Set<Watcher>();
-  readonly #narrower = new Set<SharedWatch>();
   ending: Ending | undefined;
   /** Whether the watch closes when its last client leaves. */
   #isLeaving = false;
@@ -113,11 +112,6 @@ export class SharedWatch implements WatchHandler, WatchSource {
     return compareVersions(version, this.#continuedFrom) >= 0;
   }
 
-  /** Takes over the clients of another watch, which began at a later version, as soon as this watch has caught up with it. */
-  willReplace(watch: SharedWatch): void {
-    this.#narrower.add(watch);
-  }
-
   enter(watcher: Watcher): void {
     this.#owner.lingering.delete(this);
     this.#watchers.add(watcher);
@@ -174,7 +168,6 @@ export class SharedWatch implements WatchHandler, WatchSource {
     if (this.#calledFor === this.ring.end) return;
     this.ring.latest = this.#calledFor;
     this.#calledFor = this.ring.end;
-    if (this.#narrower.size > 0) this.#takeOver();
     this.#callAll();
     this.#keepPace();
   }
@@ -255,20 +248,5 @@ export class SharedWatch implements WatchHandler, WatchSource {
     const { turns } = this.#parts;
     for (const watcher of this.#watchers) turns.call(watcher);
     turns.run();
-  }
-
-  #takeOver(): void {
-    for (const watch of this.#narrower) {
-      if (watch.ending === undefined && compareVersions(this.version, watch.version) < 0) continue;
-      this.#narrower.delete(watch);
-      watch.giveTo(this);
-    }
-  }
-
-  /** Moves the clients to another watch, if its ring has the events that they need, and its Tables have the same columns. */
-  giveTo(watch: SharedWatch): void {
-    if (!watch.mayHaveColumns(this.upstream.columns)) return;
-    watch.upstream.expectColumns(this.upstream.columns);
-    for (const watcher of this.#watchers) watcher.moveTo(watch);
   }
 }

@@ -6,7 +6,6 @@ import { InitialStream, type StreamClient } from './initial-stream.js';
 import { UnsharableError } from './lasting-watch.js';
 import type { Join } from './metrics.js';
 import type { SharedWatch, SharedWatchParts } from './shared-watch.js';
-import type { UnsharableKeys } from './unsharable-keys.js';
 import { type WatchRequest, type WatchToShare, watchToShare } from './watch-to-share.js';
 import { Watcher } from './watcher.js';
 
@@ -17,7 +16,7 @@ export interface TripParts extends SharedWatchParts {
 
 /** The watches that a client may share. */
 interface Shared {
-  readonly unsharable: UnsharableKeys;
+  isUnsharable(request: WatchToShare): boolean;
   find(request: WatchToShare, version: string, columns?: Buffer): SharedWatch | undefined;
 }
 
@@ -58,7 +57,7 @@ export class SharingTrip implements RoundTrip {
     const request = watchToShare(this.#client.request, await source.access(), source);
     if (this.#isAborted) return;
     if (request === undefined) this.#goAlone();
-    else if (this.#shared.unsharable.has(request)) this.#goAlone('own');
+    else if (this.#shared.isUnsharable(request)) this.#goAlone('own');
     else if (request.version === undefined && this.#client.upgraded !== undefined) this.#goAlone('own');
     else if (request.version === undefined) this.#beginWithObjects(request);
     else if (request.api !== undefined && !(await rights.isCertain(request.question)))

@@ -57,15 +57,13 @@ export class Watcher implements RoundTrip, Turn, Guest {
   readonly #sink: ResponseSink;
   readonly sender: Sender;
   readonly stay: Stay;
-  #watch: WatchSource;
+  readonly #watch: WatchSource;
   /** Undefined until the response to the client has begun. */
   #body: BodySink | undefined;
   /** The position of the client's next event in the ring. */
   #position = 0;
   /** The client has had all events before this version. */
   #version: string;
-  /** Whether the client has had all events of this version. More events of the same version may still come. */
-  #hasVersion = true;
   /** Whether all events from the position on are newer than the version. A client may be ahead of the watch that it joins. */
   #isSettled = false;
   #hasHadEvent = false;
@@ -154,27 +152,6 @@ export class Watcher implements RoundTrip, Turn, Guest {
     return this.#body !== undefined;
   }
 
-  /** Moves to another watch, if its ring has all events that the client has not had. */
-  moveTo(watch: WatchSource): void {
-    const before = this.#watch;
-    const position = this.#positionIn(watch.ring);
-    if (this.#body === undefined || position === undefined) return;
-    this.recheck();
-    if (this.isOver) return;
-    this.#position = position;
-    this.#isSettled = !this.#hasVersion || watch.ring.isPast(this.#version);
-    this.#watch = watch;
-    watch.enter(this);
-    before.leave(this);
-  }
-
-  /** The position of the client's next event in another ring; undefined if that ring does not have it. */
-  #positionIn(ring: EventRing): number | undefined {
-    if (this.#hasVersion) return ring.positionAfter(this.#version);
-    const count = this.#watch.ring.countBefore(this.#position, this.#version);
-    return count === undefined ? undefined : ring.positionBehind(this.#version, count);
-  }
-
   /** Sends the events that are there, as far as the client accepts them. */
   work(): void {
     const body = this.#body;
@@ -239,7 +216,6 @@ export class Watcher implements RoundTrip, Turn, Guest {
       if (!this.#isSettled && compareVersions(version, this.#version) <= 0) return false;
       this.#isSettled = true;
       this.#version = version;
-      this.#hasVersion = type === 'BOOKMARK';
     }
     return type !== 'BOOKMARK' || this.#bookmarks;
   }

@@ -43,17 +43,6 @@ describe('a ring buffer of events', () => {
     assert.throws(() => reopened.append(event('105')));
   });
 
-  it('finds the position between events of the same version', () => {
-    const ring = ringOf(['104', '105', '105', '106']);
-    const behind = (count: number) => ring.positionBehind('105', count);
-    assert.deepEqual([1, 2, 3].map(behind), [2, 3, undefined]);
-    assert.deepEqual([ring.countBefore(2, '105'), ring.countBefore(3, '105')], [1, 2]);
-    ring.forgetOldest();
-    assert.deepEqual([ring.countBefore(2, '105'), behind(2)], [1, 3], 'all of them are there');
-    ring.forgetOldest();
-    assert.deepEqual([ring.countBefore(2, '105'), behind(1), behind(2)], [undefined, undefined, undefined]);
-  });
-
   it('drops the oldest of more than 2,000 events, and then knows its new beginning', () => {
     const ring = ringOf(Array.from({ length: 2_500 }, (_, index) => String(101 + index)));
     assert.equal(ring.end - ring.first, 2_000);

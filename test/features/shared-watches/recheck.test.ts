@@ -117,22 +117,4 @@ for (const isLate of [false, true]) {
       }
     });
   });
-
-  describe(`at a move, ${isLate ? 'if the answer is late' : 'if the answer is there'},`, () => {
-    it('a client whose credential is no longer valid ends when an older watch takes its place', async () => {
-      const [good, bad] = [credential({ isLate }), credential({ isLate })];
-      const sharing = new Sharing();
-      const { server, watch } = sharing;
-      for (let index = 0; index < 3; index += 1) server.write();
-      const newer = await sharing.open({ version: '102', isStillValid: bad.isStillValid });
-      const older = await sharing.open({ version: '101', isStillValid: good.isStillValid });
-      bad.saying = false;
-      watch(1).send();
-      await turn();
-      await turn();
-      sharing.change();
-      assert.deepEqual([count(older), count(newer)], [3, 0]);
-      assert.deepEqual([older.ended, newer.ended], [undefined, 'end']);
-    });
-  });
 }

@@ -3,14 +3,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { after, describe, type TestContext, test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { send } from '../../support/clients/http-client.js';
-import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { type Arrival, embeddedApiServer } from '../../support/embedded-api-server.js';
 import { eventually } from '../../support/eventually.js';
 import { twoUsers } from '../../support/identities/two-users.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { type GatewayOptions, startGateway } from '../../support/proxy/stack.js';
-import { startTlsTerminator } from '../../support/upstreams/tls-terminator.js';
 import { bothLegs, passed, probe } from '../credential-probe.js';
 import { assertStatus, clientRequests, send as sendRaw } from '../leg.js';
 
@@ -28,8 +26,6 @@ function identityHeaders(rawHeaders: readonly string[]): string[] {
 }
 
 const server = await embeddedApiServer({ after });
-
-const shared = await startGateway({ after }, { run: startInProcess, tokenFile: twoUsers, server });
 
 /** A gateway in this process that knows alice and bob. */
 function start(t: TestContext, options: Omit<GatewayOptions, 'run' | 'server'> = {}) {
@@ -157,20 +153,4 @@ test('authentication of callers and impersonation cannot both come from an edit 
     assert.equal(code, passed(leg));
     assertActsAsAlice(arrived);
   }
-});
-
-kubectlTest('kubectl shows the caller with auth whoami, and a rejection names it', async t => {
-  const { proxy } = shared;
-  // kubectl sends no token without TLS.
-  const url = await startTlsTerminator(t, server.authority, proxy.port);
-  const args = ['--server', url, '--token', 'alice-token', '--insecure-skip-tls-verify'];
-  const { code, stdout, stderr } = await kubectl(['auth', 'whoami', ...args]);
-  assert.equal(code, 0, stderr);
-  assert.match(stdout, /Username +alice\nGroups +\[dev system:authenticated\]/);
-  const refused = await kubectl(['get', 'configmaps', ...args]);
-  assert.match(refused.stderr, /Forbidden\): configmaps is forbidden: User "alice" cannot list/);
-  const ran = await kubectl(['exec', 'web-0', ...args, '--', 'echo', 'hello']);
-  assert.equal(ran.stdout, 'hello\n', ran.stderr);
-  const unknown = await kubectl(['get', 'pods', ...args.with(3, 'wrong')]);
-  assert.match(unknown.stderr, /You must be logged in to the server/);
 });

@@ -5,7 +5,6 @@ import { after, it } from 'node:test';
 import { uncertainSpellings } from '../../guard/uncertain-spellings.js';
 import { type KubectlResult, kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { embeddedApiServer } from '../../support/embedded-api-server.js';
-import { eventuallyPasses } from '../../support/eventually.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { ownMetric } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
@@ -32,22 +31,6 @@ function run(...args: string[]): Promise<KubectlResult> {
 }
 
 const pod = '/api/v1/namespaces/default/pods/web-0';
-
-kubectlTest('kubectl reads through a read-only proxy as it does without one', async () => {
-  for (const [args, pattern] of [
-    [['get', 'pods'], /web-0 +1\/1/],
-    [['get', 'pod', 'web-0', '--watch', '--request-timeout=1'], /web-0/],
-    [['describe', 'pod', 'web-0'], /Name: +web-0/],
-    [['logs', 'web-0'], /./],
-    [['auth', 'can-i', 'create', 'pods'], /yes/],
-  ] as const) {
-    // A busy API server may take longer than the second of --request-timeout.
-    await eventuallyPasses(async () => {
-      const { stdout, stderr } = await run(...args);
-      assert.match(stdout, pattern, `${args.join(' ')}: ${stderr}`);
-    });
-  }
-});
 
 kubectlTest(
   'kubectl changes nothing through a read-only proxy, and names the flag that prevents it',

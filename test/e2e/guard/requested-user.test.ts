@@ -5,13 +5,11 @@ import { after, describe, type TestContext, test } from 'node:test';
 import { connect } from 'node:tls';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { ask, connectHttp2, seesEveryField } from '../../support/clients/http2-client.js';
-import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
 import { encrypted } from '../../support/proxy/encrypted.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { startGateway } from '../../support/proxy/stack.js';
-import { startTlsTerminator } from '../../support/upstreams/tls-terminator.js';
 import { bothLegs, passed, probe } from '../credential-probe.js';
 import { assertStatus, send as sendRaw } from '../leg.js';
 
@@ -196,25 +194,4 @@ test('over HTTP/2 a caller acts as whom it may impersonate, and as nobody else',
     const { status, text } = await review(token, headers);
     assert.equal(status, code, text);
   }
-});
-
-kubectlTest('kubectl --as works through the gateway as at the API server', async t => {
-  // kubectl sends no token without TLS.
-  const url = await startTlsTerminator(t, server.authority, shared.proxy.port);
-  const args = ['--server', url, '--token', 'lead-token', '--insecure-skip-tls-verify'];
-  const run = (...command: readonly string[]) =>
-    kubectl([...command.slice(0, 2), ...args, ...command.slice(2)]);
-  const whoami = await run('auth', 'whoami', '--as=alice', '--as-group=ops', '--as-uid=7');
-  assert.equal(whoami.code, 0, whoami.stderr);
-  assert.match(whoami.stdout, /Username +alice\n/);
-  assert.match(whoami.stdout, /UID +7\n/);
-  assert.match(whoami.stdout, /Groups +\[ops system:authenticated\]/);
-  const pod = await run('get', 'pods', 'web-0', '--as=alice');
-  assert.match(pod.stdout, /^web-0 /m, pod.stderr);
-  const can = await run('auth', 'can-i', '--list', '--as=alice');
-  assert.equal(can.code, 0, can.stderr);
-  const refused = await run('get', 'pods', '--as=carol');
-  assert.match(refused.stderr, new RegExp(`Forbidden\\): users "carol" is forbidden: User "${lead}" cannot`));
-  const ran = await run('exec', 'web-0', '--as=alice', '--', 'echo', 'hello');
-  assert.equal(ran.stdout, 'hello\n', ran.stderr);
 });

@@ -3,12 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { after, test } from 'node:test';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { ask, connectHttp2 } from '../../support/clients/http2-client.js';
-import { kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventuallyPasses } from '../../support/eventually.js';
 import { encrypted } from '../../support/proxy/encrypted.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
-import { startStack } from '../../support/proxy/stack.js';
 import { startStrictUpstream } from '../../support/upstreams/strict-upstream.js';
 import { type AttackRequest, legs, send } from '../leg.js';
 
@@ -146,26 +144,3 @@ test('the base path is asked for over HTTP/2 too', encrypted, async t => {
   assert.equal((await ask(session, `${base}/version`)).status, 200);
   assert.ok(!secure.stderr().includes(secret));
 });
-
-kubectlTest(
-  'kubectl works with a server below the base path, and sends the path of --raw without it',
-  async t => {
-    const run: typeof startInProcess = (scope, args, env) =>
-      startInProcess(scope, args, env, { basePath: base });
-    const { port } = await startStack(t, { run, flags: ['--reject-paths='] });
-    const server = ['--server', `http://127.0.0.1:${port}${base}`];
-    for (const [args, code, output] of [
-      [['get', 'pods'], 0, /^NAME [\s\S]*\nweb-0 /],
-      [['auth', 'can-i', 'list', 'pods'], 0, /^yes/],
-      [['auth', 'whoami'], 0, /Username +admin/],
-      [['get', 'pods', '--as=jane'], 1, /Forbidden.*User "jane" cannot list/],
-      [['exec', 'web-0', '--', 'echo', 'hello'], 0, /^hello\n$/],
-      [['get', '--raw', `${base}/version`], 0, /gitVersion/],
-      [['get', '--raw', '/version'], 1, /NotFound.*: nothing is served here/],
-    ] as const) {
-      const answer = await kubectl([...server, ...args]);
-      assert.equal(answer.code, code, `${args.join(' ')}: ${answer.stderr}`);
-      assert.match(answer.stdout + answer.stderr, output, args.join(' '));
-    }
-  },
-);

@@ -4,7 +4,6 @@ import { after, describe, test } from 'node:test';
 import WebSocket from 'ws';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { connectHttp2 } from '../../../support/clients/http2-client.js';
-import { kubectl, kubectlTest, startKubectl } from '../../../support/clients/kubectl.js';
 import { openWatchStream } from '../../../support/clients/watch-client.js';
 import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { eventually } from '../../../support/eventually.js';
@@ -144,33 +143,4 @@ test('a program that gets SIGTERM ends shared watches and exits', async t => {
   for (const watch of watches) assert.equal(await watch.ended, 'end');
   await namespace.untilUpstream(0);
   assert.doesNotMatch(stack.proxy.stderr(), /uncaught/i);
-});
-
-kubectlTest('kubectl get -w in each format, two at a time, and kubectl wait, see each change', async t => {
-  const namespace = new WatchedNamespace(plain);
-  namespace.write('there');
-  const to = ['-s', plain.proxy.url, '-n', namespace.name];
-  const forms = [[], ['-o', 'yaml'], ['-o', 'json'], ['-o', 'name']];
-  const outputs = [...forms, ...forms].map(form => {
-    const child = startKubectl([...to, 'get', 'configmaps', '-w', ...form], {});
-    t.after(() => child.kill('SIGKILL'));
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-    });
-    return () => text;
-  });
-  const wait = kubectl([...to, 'wait', '--for=delete', 'configmap/there', '--timeout=2m'], {});
-  const isOpening = (line: Record<string, unknown>) =>
-    line['msg'] === 'request open' && line['verb'] === 'watch' && line['path'] === namespace.path;
-  await eventually('9 watches', () => plain.proxy.log().filter(isOpening).length === 9);
-  namespace.write('changed', { text: 'new' });
-  for (const output of outputs) await eventually('the change', () => output().includes('changed'));
-  // kubectl writes an object in several pieces.
-  for (const [index] of forms.entries())
-    await eventually('the same output', () => outputs[index]?.() === outputs[index + forms.length]?.());
-  await eventually('both names', () => outputs[3]?.() === 'configmap/there\nconfigmap/changed\n');
-  assert.match(outputs[0]?.() ?? '', /^NAME .*\nthere .*\nchanged .*\n$/);
-  namespace.remove('there');
-  assert.equal((await wait).code, 0);
 });

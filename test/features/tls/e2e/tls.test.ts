@@ -11,7 +11,6 @@ import {
 } from '../../../support/certificates/certificates.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
-import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
 import { closed } from '../../../support/closed.js';
 import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { eventually } from '../../../support/eventually.js';
@@ -179,21 +178,5 @@ describe('callers with a client certificate', () => {
       const [sent] = server.embedded.requests.filter(({ rawUrl }) => rawUrl.endsWith(mark));
       assert.equal(sent?.headers['authorization'], undefined);
     }
-  });
-
-  kubectlTest('pass with kubectl, which may exec, and with its token', async () => {
-    const at = [
-      `--server=https://127.0.0.1:${port}`,
-      `--certificate-authority=${await files.replace('ca.crt', ca)}`,
-    ];
-    const certificate = await files.replace('jane.crt', jane.certificate);
-    const key = await files.replace('jane.key', jane.key);
-    const credential = [`--client-certificate=${certificate}`, `--client-key=${key}`];
-    const executed = await kubectl([...at, ...credential, 'exec', 'web-0', '--', 'echo', 'over', 'tls']);
-    assert.equal(executed.stdout, 'over tls\n', executed.stderr);
-    const { stdout, stderr } = await kubectl([...at, 'auth', 'whoami', '--token=alice-token']);
-    assert.match(stdout, /Username +alice/, stderr);
-    const refused = await kubectl([...at, '--token=unused', 'get', 'pods']);
-    assert.match(refused.stderr, /Unauthorized/);
   });
 });

@@ -15,6 +15,7 @@ import type {
 import { RequestHead } from '../../src/http/request-head.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import type { UserInfo } from '../../src/kubernetes/user-info.js';
+import { tokenProtocol } from '../support/clients/header-lines.js';
 
 function user(username: string, groups: readonly string[] = []): UserInfo {
   return { username, uid: undefined, groups, extra: new Map() };
@@ -148,7 +149,7 @@ describe('the methods of authentication', () => {
 
   it('reject a token on a WebSocket even if none of them takes tokens, and one that is malformed', async () => {
     const none = certificateMethod({ authenticateRequest: () => undefined });
-    const protocol = `base64url.bearer.authorization.k8s.io.${Buffer.from('one').toString('base64url')}`;
+    const protocol = tokenProtocol('one');
     for (const [protocols, problem] of [
       [`x, ${protocol}`, /no method knows/],
       [protocol, /the only subprotocol/],

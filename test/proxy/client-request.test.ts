@@ -5,6 +5,7 @@ import { StatusError } from '../../src/kubernetes/status.js';
 import { upstreamRequest } from '../../src/proxy/client-request.js';
 import type { OpenRequest } from '../../src/request/context.js';
 import { outgoingRequest } from '../../src/transport/upstream-request.js';
+import { valuesOf } from '../support/clients/header-lines.js';
 import { clientRequest, endpointWith } from '../support/proxy/client-request.js';
 import { FakePool } from '../support/transport/fake-pool.js';
 import { accessTo } from '../support/transport/upstream-requests.js';
@@ -26,10 +27,6 @@ const legs = {
     isRepeatable: false,
   },
 } as const;
-
-function valuesOf(headers: readonly string[], name: string): string[] {
-  return headers.filter((_, at) => at % 2 === 1 && headers[at - 1]?.toLowerCase() === name);
-}
 
 for (const [which, leg] of Object.entries(legs)) {
   describe(`an upstream request of a ${which}`, () => {

@@ -16,6 +16,7 @@ import {
 } from '../../src/proxy/headers.js';
 import { RequestPath } from '../../src/request/request-path.js';
 import { outgoingRequest } from '../../src/transport/upstream-request.js';
+import { valuesOf } from '../support/clients/header-lines.js';
 import { clientRequest, endpointWith } from '../support/proxy/client-request.js';
 import { FakePool } from '../support/transport/fake-pool.js';
 import { accessTo } from '../support/transport/upstream-requests.js';
@@ -64,12 +65,6 @@ function fields(headers: readonly string[]): [string, string][] {
     result.push([(headers[index] as string).toLowerCase(), headers[index + 1] as string]);
   }
   return result;
-}
-
-function valuesOf(headers: readonly string[], name: string): string[] {
-  return fields(headers)
-    .filter(([key]) => key === name)
-    .map(([, value]) => value);
 }
 
 /** What the API server gets in the fields of this name if the client sends these. */

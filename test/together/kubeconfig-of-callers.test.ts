@@ -2,12 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { startSigningIssuer } from '../features/oidc/signing-issuer.js';
 import { ask, connectHttp2 } from '../support/clients/http2-client.js';
 import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
 import { embeddedApiServer } from '../support/embedded-api-server.js';
 import { until } from '../support/eventually.js';
-import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
-import { createOidcSigner } from '../support/identities/oidc-signer.js';
 import { proxyToken, twoUsers } from '../support/identities/two-users.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { createChainFiles } from '../support/proxy/many-clusters.js';
@@ -24,20 +23,12 @@ kubectlTest('/-/kubeconfig makes kubectl log in if there is an OpenID Connect is
   const folder = temporaryFolder();
   const server = await embeddedApiServer(t, { tokens: { [proxyToken]: { username: 'proxy' } } });
   const files = await createChainFiles();
-  const signer = createOidcSigner('one');
-  const issuer = await startOidcIssuer(files.authority);
-  t.after(() => issuer.close());
-  issuer.jwks = { keys: [signer.jwk] };
+  const { issuer, sign, flags } = await startSigningIssuer(t, files.authority, 'gw');
   const scopes_supported = ['openid', 'offline_access', 'groups', 'phone', 'email'];
   Object.assign(issuer.metadata, { scopes_supported });
-  const ca = join(folder, 'issuer.crt');
-  await writeFile(ca, files.authority.certificate);
   const { proxy } = await startGateway(t, {
     ...{ run: startInProcess, tokenFile: twoUsers, server },
-    flags: [
-      ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gw', `--oidc-ca-file=${ca}`],
-      ...['--oidc-username-claim=email', '--oidc-groups-claim=groups', ...files.flags],
-    ],
+    flags: [...flags, ...['--oidc-username-claim=email', '--oidc-groups-claim=groups', ...files.flags]],
   });
   const session = await connectHttp2(proxy.port, files.authority.certificate);
   await until(
@@ -69,8 +60,7 @@ kubectlTest('/-/kubeconfig makes kubectl log in if there is an OpenID Connect is
   assert.match(without.stderr, /kubectl-oidc_login not found[\s\S]*kubectl krew install oidc-login/);
   // This script replaces kubelogin, and records its arguments.
   const bin = await mkdtemp(join(folder, 'bin-'));
-  const claims = { iss: issuer.url, aud: 'gw', sub: '1', email: 'alice', email_verified: true };
-  const idToken = signer.sign({ ...claims, groups: ['team'], exp: Math.floor(Date.now() / 1000) + 600 });
+  const idToken = sign({ email: 'alice', email_verified: true, groups: ['team'] });
   const credential = JSON.stringify({
     ...{ apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential' },
     status: { token: idToken },

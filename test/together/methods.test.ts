@@ -1,34 +1,21 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { bothLegs, passed, probe } from '../e2e/credential-probe.js';
 import { assertStatus, send } from '../e2e/leg.js';
+import { startSigningIssuer } from '../features/oidc/signing-issuer.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { eventually } from '../support/eventually.js';
 import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../support/identities/oidc-signer.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { startGateway } from '../support/proxy/stack.js';
-import { temporaryFolder } from '../support/temporary-folder.js';
 
 test('tokens of a file, of an issuer and of the cluster work together, and each one is asked of its own method', async t => {
-  const authority = await createCertificateAuthority();
-  const caFile = join(temporaryFolder(), 'ca.crt');
-  await writeFile(caFile, authority.certificate);
-  const signer = createOidcSigner('one');
-  const issuer = await startOidcIssuer(authority);
-  t.after(() => issuer.close());
-  issuer.jwks = { keys: [signer.jwk] };
-  const sign = (more: object) =>
-    signer.sign({ iss: issuer.url, aud: 'gateway', sub: 'alice', exp: Date.now() / 1000 + 300, ...more });
+  const { flags, sign } = await startSigningIssuer(t, await createCertificateAuthority());
   const { server, tokens, proxy } = await startGateway(t, {
     run: startInProcess,
     tokenFile: 'file-token,alice,,\n',
-    flags: [
-      ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway', `--oidc-ca-file=${caFile}`],
-      ...['--authentication-token-webhook', '--oidc-username-prefix=-'],
-    ],
+    flags: [...flags, '--authentication-token-webhook', '--oidc-username-prefix=-'],
   });
   await eventually('the keys', () => /fetched the keys/.test(proxy.stderr()));
   const ofCluster = sign({ iss: 'https://kubernetes.default.svc' });

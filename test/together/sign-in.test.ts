@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
+import { startSigningIssuer } from '../features/oidc/signing-issuer.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { send } from '../support/clients/http-client.js';
 import { until } from '../support/eventually.js';
 import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
-import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { type GatewayOptions, startGateway } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -33,22 +33,11 @@ async function start(
     readonly run?: Pick<GatewayOptions, 'run'>;
   } = {},
 ) {
-  const folder = temporaryFolder();
-  const caFile = join(folder, 'ca.crt');
-  await writeFile(caFile, authority.certificate);
-  const issuer = await startOidcIssuer(authority);
-  t.after(() => issuer.close());
+  const { issuer, flags: ofIssuer } = await startSigningIssuer(t, authority);
   const authorization_endpoint = 'https://login.example/authorize';
   Object.assign(issuer.metadata, { authorization_endpoint }, discovery);
   if (hold !== undefined) issuer.hold(hold);
-  const { proxy } = await startGateway(t, {
-    ...run,
-    server,
-    flags: [
-      ...[`--oidc-issuer-url=${issuer.url}`, '--oidc-client-id=gateway', `--oidc-ca-file=${caFile}`],
-      ...flags,
-    ],
-  });
+  const { proxy } = await startGateway(t, { ...run, server, flags: [...ofIssuer, ...flags] });
   const { port } = proxy;
   const offer = async () => {
     const { json } = await send(port, '/-/sign-in');
@@ -64,7 +53,7 @@ async function start(
     return { scopes: [...text.matchAll(/--oidc-extra-scope=(\w+)/g)].map(([, scope]) => scope), text };
   };
   const ready = () => until(async () => (await send(port, '/-/readyz?verbose')).text.includes('[+]oidc ok'));
-  return { proxy, port, folder, issuer, offer, sources, extraScopes, ready };
+  return { proxy, port, issuer, offer, sources, extraScopes, ready };
 }
 
 describe('/-/sign-in', () => {

@@ -5,6 +5,7 @@ import { type AttackRequest, assertStatus, type Leg, legs, parseAnswer, send, to
 import { requestsReaching } from '../e2e/requests-reaching.js';
 import { type CertificatePair, createCertificateAuthority } from '../support/certificates/certificates.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
+import { tokenProtocol } from '../support/clients/header-lines.js';
 import { ask, connectHttp2 } from '../support/clients/http2-client.js';
 import { collectText } from '../support/collected-text.js';
 import { embeddedApiServer } from '../support/embedded-api-server.js';
@@ -30,8 +31,7 @@ const allLegs = Object.keys(legs) as Leg[];
 
 const pod = '/api/v1/namespaces/default/pods/web-0';
 const token = 'Authorization: Bearer alice-token';
-const protocolOf = (text: string) =>
-  `Sec-WebSocket-Protocol: base64url.bearer.authorization.k8s.io.${Buffer.from(text).toString('base64url')}`;
+const protocolOf = (text: string) => `Sec-WebSocket-Protocol: ${tokenProtocol(text)}`;
 
 /** What browsers send with a page's request, by the page. */
 const pages: Readonly<Record<string, readonly string[]>> = {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { after, describe, type TestContext, test } from 'node:test';
+import { identityHeaders } from '../../support/clients/header-lines.js';
 import { send } from '../../support/clients/http-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
+import { selfReview, selfReviewPath } from '../../support/clients/self-review.js';
 import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { twoUsers } from '../../support/identities/two-users.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
@@ -18,12 +20,6 @@ const judged = await startGateway({ after }, { run: startInProcess, tokenFile: t
 /** A gateway to an embedded API server that allows everything. */
 const startOpen = (t: TestContext) =>
   startGateway(t, { run: startInProcess, tokenFile: twoUsers, server: { allow: () => true } });
-
-function identityHeaders(rawHeaders: readonly string[]): string[] {
-  return rawHeaders.filter((_, index) =>
-    /^(impersonate-|authorization|x-remote)/i.test(rawHeaders[index - (index % 2)] ?? ''),
-  );
-}
 
 describe('requests on one connection', () => {
   test('have their callers authenticated one by one, however they follow each other', async t => {
@@ -90,10 +86,10 @@ describe('two callers on one pool of connections', () => {
     const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
     t.after(() => agent.destroy());
     const review = async (name: string) => {
-      const { status, json } = await send(proxy.port, '/apis/authentication.k8s.io/v1/selfsubjectreviews', {
+      const { status, json } = await send(proxy.port, selfReviewPath, {
         method: 'POST',
         headers: { authorization: `Bearer ${name}-token`, 'content-type': 'application/json' },
-        body: '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}',
+        body: selfReview,
         agent,
       });
       assert.equal(status, 201);

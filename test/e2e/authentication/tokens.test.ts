@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { after, describe, type TestContext, test } from 'node:test';
 import { parse, stringify } from 'yaml';
+import { identityHeaders, tokenProtocol } from '../../support/clients/header-lines.js';
 import { send } from '../../support/clients/http-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { type Arrival, embeddedApiServer } from '../../support/embedded-api-server.js';
@@ -14,16 +15,6 @@ import { assertStatus, clientRequests, send as sendRaw } from '../leg.js';
 
 const alice = 'Authorization: Bearer alice-token';
 const bob = 'Authorization: Bearer bob-token';
-
-function encoded(token: string): string {
-  return `base64url.bearer.authorization.k8s.io.${Buffer.from(token).toString('base64url')}`;
-}
-
-function identityHeaders(rawHeaders: readonly string[]): string[] {
-  return rawHeaders.filter((_, index) =>
-    /^(impersonate-|authorization|x-remote)/i.test(rawHeaders[index - (index % 2)] ?? ''),
-  );
-}
 
 const server = await embeddedApiServer({ after });
 
@@ -124,8 +115,8 @@ describe('callers with a token', { concurrency: 4 }, () => {
       return head;
     };
     for (const protocols of [
-      [`${encoded('alice-token')},v5.channel.k8s.io`],
-      [encoded('alice-token'), 'v5.channel.k8s.io'],
+      [`${tokenProtocol('alice-token')},v5.channel.k8s.io`],
+      [tokenProtocol('alice-token'), 'v5.channel.k8s.io'],
     ]) {
       const head = await attach(protocols);
       assert.match(head, /^HTTP\/1\.1 101 /);
@@ -135,8 +126,11 @@ describe('callers with a token', { concurrency: 4 }, () => {
       assert.ok(identityHeaders(rawHeaders).includes('alice'));
     }
     const before = clientRequests(server).length;
-    assert.match(await attach([`v5.channel.k8s.io, ${encoded('wrong')}`]), /^HTTP\/1\.1 401 /);
-    assert.match(await attach([`v5.channel.k8s.io, ${encoded('alice-token')}`], [bob]), /^HTTP\/1\.1 401 /);
+    assert.match(await attach([`v5.channel.k8s.io, ${tokenProtocol('wrong')}`]), /^HTTP\/1\.1 401 /);
+    assert.match(
+      await attach([`v5.channel.k8s.io, ${tokenProtocol('alice-token')}`], [bob]),
+      /^HTTP\/1\.1 401 /,
+    );
     assert.equal(clientRequests(server).length, before);
     assert.doesNotMatch(proxy.stderr(), /base64url\.bearer|YWxpY2U/);
   });

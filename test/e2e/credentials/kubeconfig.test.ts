@@ -3,6 +3,7 @@ import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { createCertificateAuthority, type KeyType } from '../../support/certificates/certificates.js';
+import { selfReview, selfReviewPath } from '../../support/clients/self-review.js';
 import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import {
@@ -25,10 +26,10 @@ const tokenServer = await embeddedApiServer(
 
 /** The user of the request at the API server, or the API server's rejection. */
 async function whoami(url: string): Promise<string> {
-  const response = await fetch(`${url}/apis/authentication.k8s.io/v1/selfsubjectreviews`, {
+  const response = await fetch(`${url}${selfReviewPath}`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
-    body: '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}',
+    body: selfReview,
   });
   const body = (await response.json()) as { message?: string; status?: { userInfo?: { username: string } } };
   return body.status?.userInfo?.username ?? `${response.status} ${body.message}`;

@@ -5,6 +5,7 @@ import { after, describe, type TestContext, test } from 'node:test';
 import { connect } from 'node:tls';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { ask, connectHttp2, seesEveryField } from '../../support/clients/http2-client.js';
+import { selfReview, selfReviewPath } from '../../support/clients/self-review.js';
 import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
 import { encrypted } from '../../support/proxy/encrypted.js';
@@ -107,7 +108,7 @@ describe('a caller who may impersonate', { concurrency: 4 }, () => {
   test('does not become anybody by a trailer', async () => {
     const { raw } = await sendRaw(shared.proxy.port, {
       method: 'POST',
-      target: '/apis/authentication.k8s.io/v1/selfsubjectreviews',
+      target: selfReviewPath,
       headers: [
         ...[byLead, 'Content-Type: application/json', 'Transfer-Encoding: chunked'],
         'Trailer: Impersonate-User',
@@ -159,14 +160,14 @@ test('over HTTP/2 a caller acts as whom it may impersonate, and as nobody else',
   });
   t.after(() => session.destroy());
   const review = (token: string, headers: Readonly<Record<string, string | string[]>>) =>
-    ask(session, '/apis/authentication.k8s.io/v1/selfsubjectreviews', {
+    ask(session, selfReviewPath, {
       headers: {
         ':method': 'POST',
         authorization: `Bearer ${token}`,
         'content-type': 'application/json',
         ...headers,
       },
-      body: '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}',
+      body: selfReview,
     });
   const allowed = await review('lead-token', {
     'impersonate-user': 'alice',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { fetch } from 'undici';
 import { WebSocket } from 'ws';
+import { tokenProtocol } from '../../support/clients/header-lines.js';
 import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { eventually } from '../../support/eventually.js';
 import { twoUsers } from '../../support/identities/two-users.js';
@@ -54,7 +55,7 @@ describe('Headlamp’s page', () => {
 
   it('watches objects, and opens a shell, by WebSockets', async t => {
     const open = (target: string, ...protocols: string[]) => {
-      const token = `base64url.bearer.authorization.k8s.io.${Buffer.from('alice-token').toString('base64url')}`;
+      const token = tokenProtocol('alice-token');
       const headers = { ...browser, 'Sec-Fetch-Mode': 'websocket', 'Sec-Fetch-Dest': 'empty' };
       const socket = new WebSocket(proxy.url.replace('http', 'ws') + target, [...protocols, token], {
         headers,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { send } from '../../support/clients/http-client.js';
 import { hasKubectl, kubectl } from '../../support/clients/kubectl.js';
+import { selfReview, selfReviewPath } from '../../support/clients/self-review.js';
 import { constrainedGateway } from '../../support/documents/constrained-manifests.js';
 import { helm } from '../../support/documents/helm.js';
 import { eventuallyPasses } from '../../support/eventually.js';
@@ -8,9 +9,6 @@ import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
 import { test } from '../../support/kube-apiserver/api-server-test.js';
 import { projectFile } from '../../support/project.js';
 import { startProxy } from '../../support/proxy/proxy.js';
-
-const reviews = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
-const review = JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' });
 
 /** Makes the manifests of one way to deploy the gateway. */
 async function output(
@@ -80,10 +78,10 @@ for (const { what, namespace, account, others, render } of deployments) {
     const direct = await startProxy([`--kubeconfig=${kubeconfig}`]);
     t.after(() => direct.stop('SIGKILL'));
     const actAs = (user: string) =>
-      send(direct.port, reviews, {
+      send(direct.port, selfReviewPath, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'impersonate-user': user },
-        body: review,
+        body: selfReview,
       });
     await eventuallyPasses(async () => {
       const { status, text } = await actAs('system:serviceaccount:dashboards:dashboard');
@@ -112,10 +110,10 @@ for (const { what, namespace, account, others, render } of deployments) {
       [other, 403],
     ] as const) {
       const token = await tokenOf(server, from, 'dashboard');
-      const answer = await send(gateway.port, reviews, {
+      const answer = await send(gateway.port, selfReviewPath, {
         method: 'POST',
         headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-        body: review,
+        body: selfReview,
       });
       assert.equal(answer.status, code, answer.text);
     }
@@ -144,13 +142,13 @@ for (const { what, namespace, account, others, render } of deployments) {
       [`system:serviceaccount:${other}:dashboard`, [], cannot(itself, 'dashboard')],
       ['bob@example.com', ['system:masters'], /is reserved by Kubernetes/],
     ] as const) {
-      const { status, text } = await send(gateway.port, reviews, {
+      const { status, text } = await send(gateway.port, selfReviewPath, {
         method: 'POST',
         headers: {
           ...{ 'content-type': 'application/json', authorization: `Bearer ${token}` },
           ...{ 'impersonate-user': user, 'impersonate-group': [...groups], 'impersonate-uid': '7' },
         },
-        body: review,
+        body: selfReview,
       });
       assert.equal(status, expected === 201 ? 201 : 403, `${user} ${groups.join()}: ${text}`);
       assert.match(text, expected === 201 ? /"uid":"7"/ : expected);
@@ -184,13 +182,13 @@ test('a service account calls through deploy/gateway with rbac-constrained.yaml 
     send(by?.port ?? 0, path, {
       method,
       headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-      body: method === 'GET' ? '' : review,
+      body: method === 'GET' ? '' : selfReview,
     });
   await eventuallyPasses(async () => {
     const { status, text } = await send(gateway?.port ?? 0, '/-/readyz?verbose');
     assert.equal(status, 200, text);
   });
-  const { status, text } = await ask('POST', reviews);
+  const { status, text } = await ask('POST', selfReviewPath);
   assert.equal(status, 201, text);
   assert.match(
     text,
@@ -216,7 +214,11 @@ test('a service account calls through deploy/gateway with rbac-constrained.yaml 
     );
   }
   for (const from of ['kube-system', 'default'])
-    assert.equal((await ask('POST', reviews, await tokenOf(server, from, 'dashboard'))).status, 403, from);
+    assert.equal(
+      (await ask('POST', selfReviewPath, await tokenOf(server, from, 'dashboard'))).status,
+      403,
+      from,
+    );
   // Named with uid, groups and extra fields, no mode takes it.
-  assert.equal((await ask('POST', reviews, dashboard, whole)).status, 403);
+  assert.equal((await ask('POST', selfReviewPath, dashboard, whole)).status, 403);
 });

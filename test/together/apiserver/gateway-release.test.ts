@@ -2,13 +2,12 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { startSigningIssuer } from '../../features/oidc/signing-issuer.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { hasKubectl } from '../../support/clients/kubectl.js';
 import { helm } from '../../support/documents/helm.js';
 import { eventuallyPasses } from '../../support/eventually.js';
 import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
-import { startOidcIssuer } from '../../support/identities/oidc-issuer.js';
-import { createOidcSigner } from '../../support/identities/oidc-signer.js';
 import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
 import { test } from '../../support/kube-apiserver/api-server-test.js';
 import { projectFile } from '../../support/project.js';
@@ -30,21 +29,6 @@ async function fillView(server: ApiServer): Promise<void> {
   await server.admin.do('PATCH', `${roles}/view`, { rules });
 }
 
-async function startIssuer(t: TestContext, folder: string) {
-  const authority = await createCertificateAuthority();
-  const issuer = await startOidcIssuer(authority);
-  t.after(() => issuer.close());
-  const signer = createOidcSigner('1');
-  issuer.jwks = { keys: [signer.jwk] };
-  await writeFile(join(folder, 'issuer.crt'), authority.certificate);
-  const expiry = Math.floor(Date.now() / 1000) + 3600;
-  return {
-    url: issuer.url,
-    tokenOf: (email: string, groups: readonly string[]) =>
-      signer.sign({ iss: issuer.url, aud: 'kube-api-proxy', sub: email, email, groups, exp: expiry }),
-  };
-}
-
 /** The tutorial: its commands, and what it says that they print. */
 const tutorial = (await readFile(projectFile('deploy/gateway/README.md'), 'utf8')).replaceAll(/^ {3}/gm, '');
 const [, valuesOfTutorial = ''] = /^helm install .*\\\n((?:.*\\\n)*.*)$/m.exec(tutorial) ?? [];
@@ -54,7 +38,11 @@ const isMissing = !hasKubectl ? 'kubectl' : helm(['version']).code !== 0 ? 'helm
 /** Does what the tutorial and the notes say, up to the Pods that alice may see; others get 403. More values may be set. */
 async function follow(t: TestContext, server: ApiServer, more: readonly string[] = []): Promise<Release> {
   const release = await Release.prepare(server);
-  const issuer = await startIssuer(t, release.folder);
+  const { issuer, caFile, sign } = await startSigningIssuer(
+    t,
+    await createCertificateAuthority(),
+    'kube-api-proxy',
+  );
   // Its name comes after those of the Pods that are there for other files.
   const pod = `web-of-${release.namespace}`;
   const containers = [{ name: 'web', image: 'web' }];
@@ -66,7 +54,7 @@ async function follow(t: TestContext, server: ApiServer, more: readonly string[]
   await fillView(server);
   const oidc = [
     ...[`--set=oidc.issuerURL=${issuer.url}`, '--set=oidc.clientID=kube-api-proxy'],
-    ...['--set=oidc.usernameClaim=email', `--set-file=oidc.ca=${join(release.folder, 'issuer.crt')}`],
+    ...['--set=oidc.usernameClaim=email', `--set-file=oidc.ca=${caFile}`],
   ];
   const values = valuesOfTutorial.replaceAll(/['\\]/g, '').trim().split(/\s+/);
   const notes = release.helm('install', 'gw', chart, ...values, ...oidc, ...more);
@@ -82,7 +70,7 @@ async function follow(t: TestContext, server: ApiServer, more: readonly string[]
   // kubectl runs it as the plugin oidc-login, which the served kubeconfig names.
   const plugin = await writeExecPlugin({ name: 'kubectl-oidc_login' });
   t.after(() => plugin.remove());
-  await plugin.answer({ token: issuer.tokenOf('alice@example.com', ['developers']) });
+  await plugin.answer({ token: sign({ email: 'alice@example.com', groups: ['developers'] }) });
   const commands = commandsOf(notes, / get secret |^curl |rolebinding|whoami|get pods/, proxy.port);
   const [getAuthority = '', fetch = '', bind = '', whoami = '', getPods = '', ...others] = commands;
   assert.deepEqual(others, []);
@@ -112,7 +100,7 @@ async function follow(t: TestContext, server: ApiServer, more: readonly string[]
   );
   assert.ok(plugin.args().includes(`--oidc-issuer-url=${issuer.url}`), plugin.args().join());
 
-  await plugin.answer({ token: issuer.tokenOf('mallory@example.com', ['everyone']) });
+  await plugin.answer({ token: sign({ email: 'mallory@example.com', groups: ['everyone'] }) });
   await assert.rejects(
     release.run(getPods, plugin.directory),
     /does not let this proxy impersonate the group "oidc:everyone"/,

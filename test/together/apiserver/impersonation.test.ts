@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { impersonationHeaders } from '../../../src/kubernetes/impersonation.js';
 import type { CertificatePair } from '../../support/certificates/certificates.js';
 import { send } from '../../support/clients/http-client.js';
+import { selfReview, selfReviewPath } from '../../support/clients/self-review.js';
 import type { Rule } from '../../support/fake-api-server/rbac.js';
 import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
 import { test } from '../../support/kube-apiserver/api-server-test.js';
@@ -24,7 +25,7 @@ interface Caller {
 }
 
 const everybody = [{ apiGroups: ['*'], resources: ['*'], verbs: ['impersonate'] }];
-const review = Buffer.from('{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}');
+const review = Buffer.from(selfReview);
 
 /** The callers: two with the rights of `rulesOf`, one of them a service account, one with all rights, and one with none. */
 async function makeCallers(server: ApiServer, names: Names): Promise<readonly Caller[]> {
@@ -87,7 +88,7 @@ class Client {
   }
 
   async ask(headers: readonly string[]): Promise<Verdict> {
-    const { status, text } = await send(this.#port, '/apis/authentication.k8s.io/v1/selfsubjectreviews', {
+    const { status, text } = await send(this.#port, selfReviewPath, {
       ...{ method: 'POST', agent: this.#agent, tls: {}, body: review },
       headers: [
         ...['Host', `127.0.0.1:${this.#port}`, 'Content-Type', 'application/json'],

@@ -133,30 +133,6 @@ test('each plain request is one event with the caller, the request and the resul
   assert.equal(new Set([event, ...others].map(({ auditID: id }) => id)).size, 4);
 });
 
-for (const leg of ['spdy', 'websocket'] as const) {
-  test(`an exec over ${leg} has an event when it arrives, when it is open and when it has ended`, async t => {
-    const { port, events } = await start(t);
-    const connection = await connectRaw(port);
-    t.after(() => connection.destroy());
-    connection.write(toBytes({ leg, target: exec }));
-    await connection.until(/^HTTP\/1\.1 101 /);
-    const opened = await untilEvents(events, 2);
-    assert.deepEqual(stagesOf(opened), stages.slice(0, 2));
-    connection.socket.end();
-    const all = await untilEvents(events, 3);
-    assert.deepEqual(stagesOf(all), stages);
-    for (const [index, code] of [undefined, 101, 101].entries()) {
-      const { responseStatus, verb, requestURI } = all[index] as Event;
-      assert.deepEqual([responseStatus?.code, verb, requestURI], [code, 'get', exec]);
-    }
-    assert.equal(new Set(all.map(({ auditID }) => auditID)).size, 1);
-    const object = { resource: 'pods', namespace: 'default', name: 'web-0', apiVersion: 'v1' };
-    assert.deepEqual(all[2]?.['objectRef'], { ...object, subresource: 'exec' });
-    const sent = clientRequests(server).at(-1);
-    assert.equal(sent?.headers['audit-id'], all[0]?.auditID);
-  });
-}
-
 test('a watch has three events, whichever side ends it, and a clean exit loses none on standard output, which has nothing else', async t => {
   const { proxy, port } = await startBuilt(t, [], { path: '-' });
   const events = () => parse(proxy.stdout());

@@ -17,23 +17,11 @@ const portForward = '/api/v1/namespaces/default/pods/web-0/portforward';
 const slowPath = '/api/v1/namespaces/default/slow';
 const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n';
 
-const [few, three] = await Promise.all([
-  startStack(
-    { after },
-    { run: startInProcess, flags: ['--max-requests-inflight=2', '--max-longrunning-requests=2'] },
-  ),
-  startStack(
-    { after },
-    {
-      run: startInProcess,
-      flags: [
-        ...['--max-requests-inflight=3', '--max-longrunning-requests=3'],
-        ...['--max-requests-inflight-per-user=3', '--max-longrunning-requests-per-user=3'],
-        ...['--reject-paths=/exec'],
-      ],
-    },
-  ),
-]);
+const proxied = await startStack(
+  { after },
+  { run: startInProcess, flags: ['--max-requests-inflight=2', '--max-longrunning-requests=2'] },
+);
+const { port } = proxied;
 
 function rejected(reason: string): string {
   return `kube_api_proxy_rejected_requests_total{reason="${reason}"}`;
@@ -95,9 +83,6 @@ function assertTooMany(status: number, headers: http.IncomingHttpHeaders, text: 
 }
 
 describe('a request over a limit of all users', () => {
-  const proxied = few;
-  const { port } = few;
-
   test('is rejected at once, with the whole body of a POST, and served again when a slot is free', async t => {
     const slow = holdSlowPath(proxied.server);
     t.after(slow.remove);
@@ -160,59 +145,4 @@ describe('a request over a limit of all users', () => {
     upgrade.destroy();
     await untilOwnMetric(port, longrunning, 0);
   });
-});
-
-describe('a slot becomes free', () => {
-  const proxied = three;
-  const { port } = three;
-
-  const plain = (target: string) => `GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
-
-  /** A client that has sent these bytes, and has got an answer that begins like this. */
-  const asked = async (t: TestContext, bytes: string | Buffer, begin: RegExp) => {
-    const connection = await connect(t, port);
-    connection.write(bytes);
-    await connection.until(begin);
-    return connection;
-  };
-
-  const ways: Record<string, (t: TestContext) => Promise<unknown>> = {
-    'when the filter rejects the request': () => send(port, '/api/v1/namespaces/default/pods/web-0/exec'),
-    'when the client leaves in the middle of its body': async t => {
-      const connection = await connect(t, port);
-      connection.write(
-        'POST /api/v1/namespaces/default/configmaps HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{',
-      );
-      await untilOwnMetric(port, inflight, 1);
-      connection.destroy();
-    },
-    'when pipelined requests are cut': async t => {
-      t.after(holdSlowPath(proxied.server).remove);
-      const connection = await connect(t, port);
-      connection.write(plain(slowPath) + plain('/version') + plain('/version') + plain('/version'));
-      await untilOwnMetric(port, inflight, 1);
-      assert.equal(await ownMetric(port, 'kube_api_proxy_inflight_requests'), 1, 'the others wait');
-      connection.destroy();
-    },
-    'when an upgrade is refused by the API server': async t => {
-      const target = '/api/v1/namespaces/default/pods/none/portforward';
-      await asked(t, toBytes({ leg: 'websocket', target }), /^HTTP\/1\.1 404 /);
-    },
-    'when the API server is down': async t => {
-      await proxied.server.kill();
-      t.after(() => proxied.server.restart());
-      for (let turn = 0; turn < 4; turn++) {
-        assert.equal((await send(port, '/version')).status, 503);
-        await asked(t, toBytes({ leg: 'spdy', target: portForward }), /^HTTP\/1\.1 503 /);
-      }
-    },
-  };
-
-  for (const [way, go] of Object.entries(ways)) {
-    test(way, async t => {
-      await go(t);
-      for (const metric of [inflight, longrunning, 'kube_api_proxy_users'])
-        await untilOwnMetric(port, metric, 0);
-    });
-  }
 });

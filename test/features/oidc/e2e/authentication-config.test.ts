@@ -7,22 +7,18 @@ import { createCertificateAuthority } from '../../../support/certificates/certif
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { ask as askOverHttp2, connectHttp2 } from '../../../support/clients/http2-client.js';
 import { eventuallyPasses } from '../../../support/eventually.js';
-import { startOidcIssuer } from '../../../support/identities/oidc-issuer.js';
-import { createOidcSigner } from '../../../support/identities/oidc-signer.js';
 import { hasTls } from '../../../support/proxy/encrypted.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startGateway } from '../../../support/proxy/stack.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
+import { startSigningIssuer } from '../signing-issuer.js';
 
 const seconds = () => Math.floor(Date.now() / 1000);
 const authority = await createCertificateAuthority();
 
 /** An issuer whose key has the name `one`, with the entry of a file that gives its users this prefix. */
 async function startIssuer(t: TestContext, audience: string) {
-  const issuer = await startOidcIssuer(authority);
-  t.after(() => issuer.close());
-  const signer = createOidcSigner('one');
-  issuer.jwks = { keys: [signer.jwk] };
+  const { issuer, signer } = await startSigningIssuer(t, authority, audience);
   const claims = (more: object = {}) => ({
     ...{ iss: issuer.url, aud: audience, sub: 'alice', exp: seconds() + 300, ...more },
   });

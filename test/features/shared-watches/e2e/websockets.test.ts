@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { tokenProtocol } from '../../../support/clients/header-lines.js';
 import { clientFrame, RawWebSocket } from '../../../support/clients/websocket-client.js';
 import { eventually } from '../../../support/eventually.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { ownMetric } from '../../../support/proxy/own-metric.js';
 import { startGateway, startStack } from '../../../support/proxy/stack.js';
 import { WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
-
-const inProtocol = (token: string) =>
-  `base64url.bearer.authorization.k8s.io.${Buffer.from(token).toString('base64url')}`;
 
 /** The names of the objects in the messages. */
 const namesIn = ({ frames }: RawWebSocket) =>
@@ -31,7 +29,7 @@ test('watches over WebSockets and plain ones of one user share one, however the 
   t.after(() => plain.close());
   const sockets = [
     await open({ Authorization }),
-    await open({ 'Sec-WebSocket-Protocol': `${inProtocol('ann-token')}, base64.binary.k8s.io` }),
+    await open({ 'Sec-WebSocket-Protocol': `${tokenProtocol('ann-token')}, base64.binary.k8s.io` }),
     await open({
       ...{ Authorization, Cookie: 'headlamp-auth-main.0=a', Connection: 'keep-alive, Upgrade' },
       ...{
@@ -96,7 +94,7 @@ describe('a WebSocket joins no shared watch', () => {
     const other = new WatchedNamespace(open);
     const origin = open.proxy.url;
     for (const fields of [
-      { Origin: origin, 'Sec-WebSocket-Protocol': inProtocol('of-the-client') },
+      { Origin: origin, 'Sec-WebSocket-Protocol': tokenProtocol('of-the-client') },
       { Origin: origin, Authorization: 'Bearer of-the-client' },
       { Origin: origin, Cookie: 'a=b' },
     ])

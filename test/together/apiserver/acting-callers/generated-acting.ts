@@ -1,3 +1,4 @@
+import { selfReview, selfReviewPath } from '../../../support/clients/self-review.js';
 import type { Rule } from '../../../support/fake-api-server/rbac.js';
 import type { Random } from '../../../support/random.js';
 
@@ -107,10 +108,7 @@ function generateTarget(random: Random, { namespace, elsewhere }: Names): Omit<A
   const plain = { body: undefined, isUpgrade: false };
   const inNamespace = `/api/v1/namespaces/${random.pick([namespace, namespace, elsewhere])}`;
   return random.pick<() => Omit<ActingRequest, 'headers'>>([
-    () => ({
-      ...{ method: 'POST', target: '/apis/authentication.k8s.io/v1/selfsubjectreviews', isUpgrade: false },
-      body: '{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}',
-    }),
+    () => ({ ...{ method: 'POST', target: selfReviewPath, isUpgrade: false }, body: selfReview }),
     () => ({
       ...plain,
       method: 'GET',

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CertificatePair } from '../../../support/certificates/certificates.js';
 import { type HttpAnswer, send } from '../../../support/clients/http-client.js';
+import { selfReview, selfReviewPath } from '../../../support/clients/self-review.js';
 import { AuditLog, type EventUser } from '../../../support/kube-apiserver/audit-log.js';
 import type { Difference, Verdict } from './differences.js';
 
@@ -39,8 +40,7 @@ export interface Asked {
   readonly auditLog: string;
 }
 
-const review = Buffer.from('{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}');
-const reviewPath = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+const review = Buffer.from(selfReview);
 const upgradePath = '/api/v1/namespaces/default/pods/none/exec?command=id&stdout=true';
 
 /** Asks a server who the user of a credential is: by a SelfSubjectReview, and for an upgrade by the API server's audit log. */
@@ -61,7 +61,9 @@ export async function verdictOf(asked: Asked, credential: Credential): Promise<V
     ...(!isUpgrade && { body: review }),
     tls: { ca: asked.ca, cert: certificate?.certificate, key: certificate?.key },
   };
-  const answer = await send(asked.port, isUpgrade ? upgradePath : reviewPath, question).catch(endOfHandshake);
+  const answer = await send(asked.port, isUpgrade ? upgradePath : selfReviewPath, question).catch(
+    endOfHandshake,
+  );
   const { status, text: body } = answer;
   if (status === 400 || status === 401) return status;
   if (status === 201) {

@@ -1,3 +1,4 @@
+import { tokenProtocol } from '../../../support/clients/header-lines.js';
 import { bearer, type Credential } from './credential.js';
 import { type Difference, differences } from './differences.js';
 
@@ -93,12 +94,8 @@ function protocols(
   return { what, protocols: offered.join(', '), user, differs };
 }
 
-function protocolOf(token: string): string {
-  return `base64url.bearer.authorization.k8s.io.${Buffer.from(token).toString('base64url')}`;
-}
-
 const channel = 'v5.channel.k8s.io';
-const alice = protocolOf('of-alice');
+const alice = tokenProtocol('of-alice');
 
 /** One token in other forms of Authorization and of subprotocols. */
 export const formsOfToken: readonly Credential[] = [
@@ -125,7 +122,7 @@ export const formsOfToken: readonly Credential[] = [
   protocols('as the only subprotocol', undefined, [alice]),
   protocols('as a subprotocol, twice', undefined, [channel, alice, alice]),
   protocols('as a subprotocol with padding', undefined, [channel, `${alice}=`]),
-  protocols('as a subprotocol that is unknown', undefined, [channel, protocolOf('unknown')]),
+  protocols('as a subprotocol that is unknown', undefined, [channel, tokenProtocol('unknown')]),
   protocols('as a subprotocol in upper case', anonymous, [channel, alice.toUpperCase()], nobody),
   { ...protocols('in Authorization of a WebSocket', 'alice', [channel]), authorization: ['Bearer of-alice'] },
   {

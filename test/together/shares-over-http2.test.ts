@@ -1,29 +1,18 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
-import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
-import { clientRequests } from '../e2e/leg.js';
 import { ask, connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
-import { eventuallyPasses, until } from '../support/eventually.js';
-import { jsonLines } from '../support/json-lines.js';
-import type { ServerEvent } from '../support/kube-apiserver/audit-log.js';
+import { eventuallyPasses } from '../support/eventually.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { startStack } from '../support/proxy/stack.js';
-import { temporaryFolder } from '../support/temporary-folder.js';
 
 const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
 const slowPath = '/api/v1/namespaces/default/slow';
 const earlyPath = '/api/v1/namespaces/default/early';
-const folder = temporaryFolder();
-const auditLog = join(folder, 'audit.log');
 
 const limits = ['--max-requests-inflight-per-user=3', '--max-longrunning-requests-per-user=3'];
-const proxied = await startStack(
-  { after },
-  { run: startInProcess, tls: true, flags: [...limits, `--audit-log-path=${auditLog}`] },
-);
+const proxied = await startStack({ after }, { run: startInProcess, tls: true, flags: limits });
 proxied.server.intercept(({ url }) => url === slowPath);
 proxied.server.intercept(({ url }, response) => {
   if (url !== earlyPath) return false;
@@ -100,43 +89,3 @@ for (const [way, go] of Object.entries(ways)) {
     }
   });
 }
-
-test('requests over HTTP/2 are in the audit log like all others', async t => {
-  const session = await connect(t);
-  const headers = { 'user-agent': 'h2', 'x-forwarded-for': '198.51.100.1', 'audit-id': 'over-http2' };
-  await ask(session, `/version?access_token=S3CRET`, { headers });
-  const watch = openStream(session, quietWatch, { 'user-agent': 'h2' });
-  await headOf(watch);
-  watch.close(8);
-  const read = () => readFileSync(auditLog, 'utf8');
-  await until(() => read().split('"userAgent":"h2"').length === 5);
-  assert.doesNotMatch(read(), /S3CRET/);
-  const events = jsonLines<Record<string, unknown>>(read()).filter(({ userAgent }) => userAgent === 'h2');
-  assert.deepEqual(
-    events.map(({ auditID, stage, requestURI, sourceIPs, responseStatus }) => [
-      auditID === 'over-http2',
-      stage,
-      requestURI,
-      sourceIPs,
-      (responseStatus as { code?: number } | undefined)?.code,
-    ]),
-    [
-      [true, 'ResponseComplete', '/version?access_token=REDACTED', ['198.51.100.1', '127.0.0.1'], 200],
-      [false, 'RequestReceived', quietWatch, ['127.0.0.1'], undefined],
-      [false, 'ResponseStarted', quietWatch, ['127.0.0.1'], 200],
-      [false, 'ResponseComplete', quietWatch, ['127.0.0.1'], 200],
-    ],
-  );
-  const sent = clientRequests(proxied.server).find(({ rawUrl }) =>
-    rawUrl.startsWith('/version?access_token'),
-  );
-  assert.equal(sent?.headers['audit-id'], 'over-http2');
-});
-
-test('a request that a limit rejected is in the audit log with that limit', () => {
-  const events = jsonLines<ServerEvent>(readFileSync(auditLog, 'utf8'));
-  const rejected = events
-    .filter(({ responseStatus }) => responseStatus?.code === 429)
-    .map(({ annotations }) => annotations?.['kube-api-proxy/rejected-by']);
-  assert.deepEqual([...new Set(rejected)].sort(), ['user_inflight', 'user_longrunning']);
-});

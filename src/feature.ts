@@ -1,11 +1,12 @@
+import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { CallerRules } from './authentication/identity.js';
 import type { ActiveMethod, AuthenticationMethod, OptionFacts } from './authentication/method.js';
 import type { Cluster } from './clusters/cluster.js';
 import type { ClusterRegistry } from './clusters/registry.js';
-import type { AdminEndpoint } from './endpoints/admin-endpoint.js';
+import type { ShowClusters } from './clusters/shown.js';
 import type { Warning } from './endpoints/health.js';
-import type { ApiPaths, OwnEndpoint } from './endpoints/own-endpoint.js';
+import type { AdminEndpoint, ApiPaths, OwnEndpoint } from './endpoints/own-endpoint.js';
 import type { Guard } from './guard/guard.js';
 import type { Listener } from './http/listener.js';
 import type { Clock } from './lib/clock.js';
@@ -31,6 +32,8 @@ export interface Core {
   readonly version: string;
   /** The environment of the process: it may name a proxy server for connections. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where the process listens now, but for Unix sockets. */
+  readonly listeners: () => readonly AddressInfo[];
   /** Whether only programs of this machine can reach the listener, and nobody asks who they are. */
   readonly isLocal: boolean;
   /** Milliseconds between two readings of files that are followed; undefined for the default. */
@@ -55,6 +58,8 @@ export interface FeatureParts extends Component {
   readonly route?: CreateRoute;
   /** Is asked before the API server what users may do. Authorizers are asked in the order of the features. */
   readonly authorizer?: Authorizer;
+  /** Chooses the clusters that callers are shown; by default all. At most one feature has it. */
+  readonly showClusters?: ShowClusters;
   /** Follows the open streams. */
   readonly follower?: CreateFollower;
   /** Besides metrics and health, what the admin listener has for operators. */

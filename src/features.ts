@@ -1,5 +1,6 @@
 import { auditLog } from './features/audit-log/feature.js';
 import { authorizationWebhooks } from './features/authorization-webhooks/feature.js';
+import { clusterAccess } from './features/cluster-access/feature.js';
 import { explorer } from './features/explorer/feature.js';
 import { foundClusters } from './features/found-clusters/feature.js';
 import { limits } from './features/limits/feature.js';
@@ -33,6 +34,7 @@ export const features = [
   streamEnds,
   authorizationWebhooks,
   auditLog,
+  clusterAccess,
   explorer,
   servedKubeconfig,
   foundClusters,

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { AcceptedGroups } from '../authentication/accepted-groups.js';
-import { configureAuthentication } from '../authentication/configure.js';
+import { configureAuthentication } from '../authentication/authentication.js';
 import { RefusedGroups } from '../authentication/refused-groups.js';
 import { accessWithin } from '../clusters/own-request.js';
 import { serverPathProblem } from '../clusters/reachability.js';
@@ -23,7 +23,7 @@ import { authenticationMethods, methodsOn } from '../options/facts.js';
 import type { Options } from '../options/table.js';
 import { OpenStreams } from '../proxy/open-streams.js';
 import { Operation } from '../request/context.js';
-import { endReasons } from '../request/end-reason.js';
+import { endReasons } from '../request/recorded-request.js';
 import { ConstrainedImpersonation } from '../reviews/constrained-impersonation.js';
 import { MissingRights } from '../reviews/missing-rights.js';
 import { createImpersonationCheck } from '../reviews/own-rights.js';
@@ -35,6 +35,7 @@ import { replacedReason } from '../transport/access.js';
 import { upstreamErrorReasons } from '../transport/upstream-error.js';
 import { Components } from './components.js';
 import { FeatureSet, rejectionReasons, servedOwnEndpoints } from './feature-set.js';
+import { addressesOf } from './listen.js';
 import { loadParts } from './load.js';
 import { ObservedClusters } from './observed-clusters.js';
 
@@ -127,6 +128,7 @@ export async function createProgram(
     }),
   );
   const cluster = clusters.registry.default;
+  const servers: FastifyInstance[] = [];
   const loaded = await loadParts(options, {
     components,
     features,
@@ -134,6 +136,7 @@ export async function createProgram(
       ...{ cluster, logger, clock, env, metrics, missingRights, reviews },
       registry: clusters.registry,
       version: info.version,
+      listeners: () => servers.flatMap(addressesOf),
       isLocal: !asksCallers && !isBeyondLoopback(options),
       rereadInterval: info.rereadInterval,
       callerRules: callerRulesOf(options, logger),
@@ -216,11 +219,13 @@ export async function createProgram(
       issuers: () => authentication?.issuers() ?? [],
       recorders: added.flatMap(({ recorder }) => recorder ?? []),
       routes: added.flatMap(({ route }) => route ?? []),
+      showClusters: added.find(({ showClusters }) => showClusters !== undefined)?.showClusters,
       followers: added.flatMap(({ follower }) => follower ?? []),
       ...{ missingRights, refusedGroups, reviews, clock },
       basePath,
     }),
   );
+  servers.push(app, ...(admin === undefined ? [] : [admin]));
   const destinationOf = createMounts({ ...options, wwwPrefix: undefined, basePath }, clusters.registry, []);
   return {
     app,

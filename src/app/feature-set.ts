@@ -1,10 +1,9 @@
 import type { Registry } from 'prom-client';
-import type { UsedMethod } from '../authentication/configure.js';
+import type { UsedMethod } from '../authentication/authentication.js';
 import { clusters } from '../endpoints/clusters.js';
 import { index } from '../endpoints/index-page.js';
-import { metrics } from '../endpoints/metrics.js';
+import { livez, metrics, readyz } from '../endpoints/monitoring.js';
 import type { OwnEndpoint, ServedOwnEndpoint } from '../endpoints/own-endpoint.js';
-import { livez, readyz } from '../endpoints/probes.js';
 import type { AnyFeature, Command, Core, FeatureParts, Problems } from '../feature.js';
 import { features } from '../features.js';
 import type { Guard } from '../guard/guard.js';

@@ -73,6 +73,12 @@ export async function listenForAdmin(
   }
 }
 
+/** Where a server listens now: none before it does, nor for a Unix socket. */
+export function addressesOf({ server }: FastifyInstance): readonly AddressInfo[] {
+  const address = server.address();
+  return address === null || typeof address === 'string' ? [] : [address];
+}
+
 /** `host:port` of a listener, with an IPv6 address in brackets. */
 function addressOf({ server }: FastifyInstance): string {
   const { family, address, port } = server.address() as AddressInfo;

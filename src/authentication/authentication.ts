@@ -1,9 +1,15 @@
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
+import type { ImpersonationTarget } from '../reviews/own-rights.js';
 import { type BearerToken, readBearerToken } from './bearer-token.js';
-import { AuthenticationError, UndecidedError } from './identity.js';
-import type { ActiveMethod, AuthenticationMethod, AuthenticationRequest } from './method.js';
+import { AuthenticationError, type IdentityOptions, UndecidedError } from './identity.js';
+import {
+  type ActiveMethod,
+  type AuthenticationMethod,
+  type AuthenticationRequest,
+  uidTarget,
+} from './method.js';
 import { Strangers } from './strangers.js';
 
 /** The parts of a method that authentication uses: its name in the metrics, its hint in a 401, its authenticator and its rechecker. */
@@ -139,4 +145,43 @@ export class Authentication {
     this.#metrics.attempted(method, nobodyCanTell ? 'error' : 'failure');
     return error;
   }
+}
+
+/** A method that the options turn on, and what it was made as. */
+export type UsedMethod = AuthenticationMethod<never> & ActiveMethod;
+
+const userTargets: readonly ImpersonationTarget[] = ['users', 'groups'].map(resource => ({
+  group: '',
+  resource,
+}));
+
+/**
+ * Puts the methods together.
+ *
+ * @param methods In the order in which they are tried.
+ */
+export function configureAuthentication(
+  { allowImpersonation }: Pick<IdentityOptions, 'allowImpersonation'>,
+  methods: readonly UsedMethod[],
+  metrics: CallerMetrics,
+) {
+  return {
+    authentication: new Authentication(methods, metrics),
+    /** What the proxy's identity must be allowed to impersonate, for all users that can be authenticated, and those that they may name. */
+    impersonated: () => [
+      ...new Set([
+        ...userTargets,
+        ...(allowImpersonation ? [uidTarget] : []),
+        ...methods.flatMap(method => method.impersonates?.() ?? []),
+      ]),
+    ],
+    /** The checks for readyz: none where a method always works, because then callers of that one must be served. */
+    checks: methods.every(({ check }) => check !== undefined)
+      ? methods.flatMap(({ check }) => check ?? [])
+      : [],
+    /** The OpenID Connect issuers whose tokens callers may use now. */
+    issuers: () => methods.flatMap(method => method.issuers?.() ?? []),
+    /** The users in a kubeconfig for callers. */
+    kubeconfigUsers: () => methods.flatMap(method => method.kubeconfigUsers()),
+  };
 }

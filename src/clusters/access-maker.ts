@@ -89,6 +89,7 @@ export class AccessMaker {
       tlsServerName: config.tlsServerName,
       keepAlive: this.#options.keepAlive,
       proxy: endpoint.proxy,
+      refuseAddress: endpoint.refuseAddress,
       onConnect: this.#options.onConnect,
     };
     const dial = createDial(options);

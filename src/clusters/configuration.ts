@@ -1,5 +1,5 @@
 import { loadCertificateAuthority } from '../certificates/certificate-authority.js';
-import type { CredentialEvents, CredentialSource } from '../credentials/credential-source.js';
+import type { CredentialEvents, CredentialSource } from '../credentials/credential.js';
 import { prepareCredentialSource } from '../credentials/select.js';
 import { isSet, type Overrides } from '../kubeconfig/overrides.js';
 import { resolveClientConfig } from '../kubeconfig/resolve.js';

@@ -1,9 +1,10 @@
-import type { CredentialSource } from '../credentials/credential-source.js';
+import type { CredentialSource } from '../credentials/credential.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import { impersonationHeaders } from '../kubernetes/impersonation.js';
 import { digest } from '../lib/json.js';
 import type { EndpointIdentity, OutboundRule } from '../transport/access.js';
+import type { RefuseAddress } from '../transport/dial/name-lookup.js';
 import type { ProxyConfig } from '../transport/dial/proxy-url.js';
 
 /** One API server, and one way to authenticate to it. An endpoint never changes: another configuration is another endpoint. */
@@ -16,6 +17,8 @@ export interface Endpoint {
   readonly source: CredentialSource;
   /** The proxy server between this program and the API server, if any. */
   readonly proxy: ProxyConfig | undefined;
+  /** Judges the addresses of a server that others have named; undefined for one of the kubeconfig. */
+  readonly refuseAddress?: RefuseAddress;
   /** What may be sent there; undefined if everything may. */
   readonly outbound?: OutboundRule | undefined;
   /** `identityOf` the other properties. */
@@ -28,7 +31,7 @@ export function identityOf({
   certificateAuthority,
   proxy,
   context,
-}: Omit<Endpoint, 'source' | 'identity'>): EndpointIdentity {
+}: Omit<Endpoint, 'source' | 'identity' | 'refuseAddress'>): EndpointIdentity {
   const { server, insecureSkipTlsVerify, tlsServerName, impersonation } = config;
   const { protocol, hostname, port, path } = server;
   const address = [protocol, hostname, port, insecureSkipTlsVerify, tlsServerName, proxy];

@@ -1,4 +1,4 @@
-import { CredentialError } from '../credentials/credential-source.js';
+import { CredentialError } from '../credentials/credential.js';
 import { codedError } from '../lib/connection-failure.js';
 import { Deferred, within } from '../lib/promises.js';
 import type { Access, AccessConditions, AccessSource } from '../transport/access.js';

@@ -1,4 +1,4 @@
-import type { CredentialEvents } from '../credentials/credential-source.js';
+import type { CredentialEvents } from '../credentials/credential.js';
 import type { ContextSummary } from '../kubeconfig/followed-kubeconfig.js';
 import type { Cluster, FollowEndpoint } from './cluster.js';
 

@@ -51,14 +51,14 @@ export function createClusterChecks(
 const patience = 1_000;
 
 /**
- * Returns the function that reports the states of the clusters: the contexts below `/clusters/`, and that of `/` if it is not one of them.
- * It checks only the clusters that are in use.
+ * Returns the function that reports the states of the clusters with these names: the contexts below `/clusters/`, and that of `/` if it is
+ * not one of them. It checks only the clusters that are in use.
  */
 export function createClusterStates(
   registry: ClusterRegistry,
   checksOf: ChecksOf,
   clock: Clock = systemClock,
-): () => Promise<readonly ClusterState[]> {
+): (shown: ReadonlySet<string>) => Promise<readonly ClusterState[]> {
   const failingSince = new WeakMap<Cluster | AddedCluster, string>();
   const failing = (cluster: Cluster | AddedCluster, reason: string) => {
     const since = failingSince.get(cluster) ?? new Date(clock.now()).toISOString();
@@ -91,7 +91,7 @@ export function createClusterStates(
       ...(version !== undefined && { version }),
     };
   };
-  return () => {
+  return shown => {
     const used = new Map(registry.used.map(cluster => [cluster.name, cluster]));
     const served = registry.contexts.filter(({ name }) => registry.names.has(name));
     const { default: root } = registry;
@@ -102,11 +102,13 @@ export function createClusterStates(
           ...served,
         ];
     return Promise.all(
-      all.map(async ({ name, server }) => {
-        const cluster = used.get(name);
-        const state = await stateOf(cluster, registry.added(name));
-        return { name, server, current: cluster === registry.default, ...state };
-      }),
+      all
+        .filter(({ name }) => shown.has(name))
+        .map(async ({ name, server }) => {
+          const cluster = used.get(name);
+          const state = await stateOf(cluster, registry.added(name));
+          return { name, server, current: cluster === registry.default, ...state };
+        }),
     );
   };
 }

@@ -4,8 +4,12 @@ import { delimiter, isAbsolute, join } from 'node:path';
 import type { ExecConfig } from '../kubeconfig/exec-config.js';
 import { type Clock, systemClock } from '../lib/clock.js';
 import { FairSlots } from '../lib/fair-slots.js';
-import type { Credential } from './credential.js';
-import { CredentialError, type CredentialEvents, type CredentialSource } from './credential-source.js';
+import {
+  type Credential,
+  CredentialError,
+  type CredentialEvents,
+  type CredentialSource,
+} from './credential.js';
 import { createExecInfo, type ExecAnswer, type ExecCluster, parseExecCredential } from './exec-credential.js';
 import { runExecCommand } from './exec-run.js';
 import { createRenewedSource, type ObtainedCredential } from './renewed-source.js';

@@ -3,7 +3,7 @@ import { loadCertificateAuthority } from '../certificates/certificate-authority.
 import type { OidcConfig } from '../kubeconfig/auth-provider.js';
 import { parseObject } from '../lib/json.js';
 import { readWhole } from '../lib/read-file.js';
-import { CredentialError } from './credential-source.js';
+import { CredentialError } from './credential.js';
 import {
   askIssuer,
   createIssuerDispatcher,

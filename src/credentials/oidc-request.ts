@@ -1,6 +1,6 @@
 import { Agent, type buildConnector, type Dispatcher, request } from 'undici';
 import { connectionFailure } from '../lib/connection-failure.js';
-import { CredentialError } from './credential-source.js';
+import { CredentialError } from './credential.js';
 
 /**
  * Opens connections to issuers, for undici. Without an authority, the well-known ones are trusted. If it fails with a CredentialError, its

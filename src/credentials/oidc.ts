@@ -1,8 +1,12 @@
 import type { OidcConfig } from '../kubeconfig/auth-provider.js';
 import { readIdToken } from '../kubeconfig/id-token.js';
 import { type Clock, systemClock } from '../lib/clock.js';
-import type { Credential } from './credential.js';
-import { CredentialError, type CredentialEvents, type CredentialSource } from './credential-source.js';
+import {
+  type Credential,
+  CredentialError,
+  type CredentialEvents,
+  type CredentialSource,
+} from './credential.js';
 import { OidcIssuer } from './oidc-issuer.js';
 import type { IssuerDial } from './oidc-request.js';
 import { createRenewedSource, type ObtainedCredential } from './renewed-source.js';

@@ -1,13 +1,14 @@
 import { type Backoff, pauseAfter } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
 import { Moment } from '../lib/moment.js';
-import { type Credential, isSameCredential } from './credential.js';
 import {
+  type Credential,
   CredentialError,
   type CredentialEvents,
   type CredentialSource,
   type CredentialSourceName,
-} from './credential-source.js';
+  isSameCredential,
+} from './credential.js';
 
 /** A new credential, and until when it may be used, in milliseconds since 1970. */
 export interface ObtainedCredential {

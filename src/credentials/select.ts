@@ -3,8 +3,12 @@ import { urlOf } from '../kubeconfig/server-address.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import { digest } from '../lib/json.js';
 import { describeFileError, type ReadFile } from '../lib/read-file.js';
-import { type Credential, isBearerToken } from './credential.js';
-import type { CredentialEvents, CredentialSource } from './credential-source.js';
+import {
+  type Credential,
+  type CredentialEvents,
+  type CredentialSource,
+  isBearerToken,
+} from './credential.js';
 import type { ExecCluster } from './exec-credential.js';
 import type { IssuerDial } from './oidc-request.js';
 import { createStaticSource } from './static-source.js';

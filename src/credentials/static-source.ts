@@ -1,6 +1,5 @@
 import { readIdToken } from '../kubeconfig/id-token.js';
-import type { Credential } from './credential.js';
-import type { CredentialEvents, CredentialSource } from './credential-source.js';
+import type { Credential, CredentialEvents, CredentialSource } from './credential.js';
 
 /** Where a static source reports to, and how it reloads. */
 interface StaticSourceOptions {

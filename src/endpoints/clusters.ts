@@ -9,15 +9,19 @@ export const clusters = {
   name: 'clusters',
   title: 'the clusters that are served, and their state',
   access: 'caller',
-  create({ clusterStates, apiPaths, tokenRules, addressFor, certificate }) {
+  create({ shownTo, clusterStates, registry, apiPaths, tokenRules, addressFor, certificate }) {
     return async ({ context }, reply) => {
       reply.headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
-      const { root } = apiPaths;
-      const states = (await clusterStates()).map(({ name, ...state }) => {
-        return { name, path: apiPaths.of(name), ...state };
-      });
+      const { names, unknown, isComplete } = await shownTo(context.caller);
+      const states = (await clusterStates(names)).map(({ name, ...state }) => ({
+        name,
+        path: apiPaths.of(name),
+        ...state,
+        ...(unknown.has(name) && { access: 'unknown' }),
+      }));
       const answer = {
-        root: { path: root },
+        root: { path: names.has(registry.default.name) ? apiPaths.root : apiPaths.prefix },
+        ...(isComplete !== undefined && { isComplete }),
         ...tokenRules,
         hasOwnAuthority: hasOwnAuthority(addressFor(context), certificate()),
         ...(context.caller !== undefined && { caller: { username: context.caller.username } }),

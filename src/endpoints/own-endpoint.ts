@@ -1,6 +1,7 @@
 import type { RouteHandlerMethod } from 'fastify';
 import type { TrustedIssuer } from '../authentication/method.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
+import type { ShownClusters } from '../clusters/shown.js';
 import type { ClusterState } from '../clusters/states.js';
 import type { ServingCertificate } from '../http/listener.js';
 import type { CallerEntry } from '../kubeconfig/types.js';
@@ -16,7 +17,9 @@ export interface OwnEndpointParts {
   readonly health: Health;
   /** Whether a request to an endpoint for probes, which needs no credential, has a valid one. */
   readonly isCaller: (request: RequestContext) => Promise<boolean>;
-  readonly clusterStates: () => Promise<readonly ClusterState[]>;
+  /** The clusters that a caller is shown; all of them where callers are not authenticated. */
+  readonly shownTo: (caller: UserInfo | undefined) => Promise<ShownClusters>;
+  readonly clusterStates: (shown: ReadonlySet<string>) => Promise<readonly ClusterState[]>;
   readonly apiPaths: ApiPaths;
   /** The cluster of `/`, and the contexts. */
   readonly registry: Pick<ClusterRegistry, 'default' | 'names' | 'contexts'>;
@@ -90,4 +93,21 @@ export interface OwnEndpoint<Options = unknown> {
 /** An endpoint that the options turn on. */
 export interface ServedOwnEndpoint extends Pick<OwnEndpoint, 'name' | 'title' | 'access' | 'isForPeople'> {
   create(parts: OwnEndpointParts): RouteHandlerMethod;
+}
+
+/**
+ * An endpoint of the admin listener that is for an operator inside the Pod alone: everybody who may reach the port, such as Prometheus, could
+ * use it otherwise. Both functions may throw a StatusError.
+ */
+export interface AdminEndpoint {
+  /** `/streams`. */
+  readonly path: `/${string}`;
+  /** What a GET gets, as JSON. */
+  answer(query: URLSearchParams): object;
+  /**
+   * What a DELETE does, and gets. No page of a browser can send it.
+   *
+   * @param name The segment below the path, decoded; undefined for the path itself.
+   */
+  remove?(query: URLSearchParams, name: string | undefined): object;
 }

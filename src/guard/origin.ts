@@ -3,13 +3,12 @@ import type { RequestHead } from '../http/request-head.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import type { RequestContext } from '../request/context.js';
 import { type CorsOptions, corsPolicyOf } from './cors.js';
-import { comesFromOtherSite } from './cross-site.js';
+import { comesFromOtherSite, isTokenPage, type TokenPageOptions } from './cross-site.js';
 import { apiMounts, type Check, type Guard, type GuardParts } from './guard.js';
 import { hasOneReading } from './one-reading.js';
 import { isSerializedOrigin, pageOrigin } from './origin-list.js';
 import { isRead } from './read-only.js';
 import type { RejectedPages } from './rejected-pages.js';
-import { isTokenPage, type TokenPageOptions } from './token-pages.js';
 
 /** What a web page of another origin may do: read only, unless `--cors-allowed-origins` names it. `--disable-filter` does not turn it off. */
 export const origin = {

@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { type Followed, follow } from '../lib/follow.js';
 import type { ReadFile } from '../lib/read-file.js';
-import { inClusterKubeconfig, serviceAccountDirectory } from './in-cluster.js';
 import { type KubeconfigLocation, loadKubeconfig } from './load.js';
 import { isEmpty } from './resolve.js';
 import { parseServerAddress, urlOf } from './server-address.js';
@@ -112,4 +113,33 @@ function summarizeContexts({ contexts, clusters }: Kubeconfig): readonly Context
 function serverUrl(server = ''): string {
   const parsed = parseServerAddress(server, '');
   return 'address' in parsed ? urlOf(parsed.address) : '';
+}
+
+/** The folder where a Pod's service account is mounted. */
+export const serviceAccountDirectory = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/**
+ * The kubeconfig of a process in a Pod, as in client-go's `rest.InClusterConfig`. KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT name
+ * the API server. The token and the authority are in the service account's mount. Undefined outside of a Pod. Unlike client-go, it never
+ * trusts the well-known authorities if ca.crt is missing.
+ */
+export function inClusterKubeconfig(
+  env: Readonly<Record<string, string | undefined>>,
+  directory: string,
+): Kubeconfig | undefined {
+  const { KUBERNETES_SERVICE_HOST: host = '', KUBERNETES_SERVICE_PORT: port = '' } = env;
+  const tokenFile = join(directory, 'token');
+  if (host === '' || port === '' || !existsSync(tokenFile)) return undefined;
+  const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  if ('problem' in parseServerAddress(server, 'KUBERNETES_SERVICE_HOST')) return undefined;
+  const named = <T>(value: T) => new Map([[name, { value, file: tokenFile }]]);
+  const name = 'in-cluster';
+  return {
+    files: [tokenFile],
+    candidates: [tokenFile],
+    currentContext: name,
+    clusters: named({ server, 'certificate-authority': join(directory, 'ca.crt') }),
+    users: named({ tokenFile }),
+    contexts: named({ cluster: name, user: name }),
+  };
 }

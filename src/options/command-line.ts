@@ -1,9 +1,37 @@
 import { parseArgs } from 'node:util';
 import { bool } from '../lib/value-type.js';
 import { commands } from './facts.js';
-import { kubectlFlags, logLevelOf, verbosity } from './kubectl-flags.js';
-import { suggest } from './suggestion.js';
 import { definitionOf, flagName, type OptionKey, optionKeys, type Setting, type Source } from './table.js';
+
+/** How a flag is written: as `--name VALUE`, or as a switch. */
+interface KubectlFlag {
+  readonly type: 'string' | 'boolean';
+  readonly short?: string;
+}
+
+/** The name of kubectl's verbosity flag. */
+export const verbosity = 'v';
+
+/**
+ * The global flags of kubectl (`kubectl options` of 1.32, and --kuberc of 1.33) that are not options here. They are accepted so that a
+ * kubectl command line works unchanged. Only the verbosity has a meaning for a long-running proxy.
+ */
+export const kubectlFlags: ReadonlyMap<string, KubectlFlag> = new Map<string, KubectlFlag>([
+  [verbosity, { type: 'string', short: 'v' }],
+  ['cache-dir', { type: 'string' }],
+  ['disable-compression', { type: 'boolean' }],
+  ['kuberc', { type: 'string' }],
+  ['log-flush-frequency', { type: 'string' }],
+  ['match-server-version', { type: 'boolean' }],
+  ['namespace', { type: 'string', short: 'n' }],
+  ['profile', { type: 'string' }],
+  ['profile-output', { type: 'string' }],
+  ['vmodule', { type: 'string' }],
+  ['warnings-as-errors', { type: 'boolean' }],
+]);
+
+/** kubectl logs each request from this verbosity on. */
+const requestsLogged = 6;
 
 /** The command that the first argument names. */
 interface CalledCommand {
@@ -26,13 +54,7 @@ const ownFlags = [...optionKeys].map(([flag, key]) => {
   return [flag, short === undefined ? { type: kind } : { type: kind, short }] as const;
 });
 
-// kubectl treats an underscore in a flag's name as a dash (component-base's WordSepNormalizeFunc).
-const parseArgsOptions = Object.fromEntries(
-  [...ownFlags, ...kubectlFlags].flatMap(([flag, { type, ...short }]) => [
-    [flag.replaceAll('-', '_'), { type }],
-    [flag, { type, ...short }],
-  ]),
-);
+const parseArgsOptions = Object.fromEntries([...ownFlags, ...kubectlFlags]);
 
 /**
  * Reads arguments in pflag's syntax: `--flag=value`, `--flag value`, `-p 8001`, `-p8001`, `-p=8001`. A switch never takes the next argument
@@ -51,7 +73,7 @@ function parseFlags(argv: readonly string[], skipped = 0) {
   const settings = new Map<OptionKey, Setting>();
   const problems: string[] = [];
   const ignored = new Set<string>();
-  let verbose: string | undefined;
+  let verbose = '0';
   const { tokens } = parseArgs({
     args: [...argv],
     options: parseArgsOptions,
@@ -67,13 +89,9 @@ function parseFlags(argv: readonly string[], skipped = 0) {
     if (token.kind === 'positional') {
       // An argument after an unknown flag was probably meant as its value.
       if (token.index - 1 === unknownAt) continue;
-      const follows = token.index - 1 === switchedAt;
-      const value = follows ? bool.parse(token.value, '') : undefined;
-      const meant = value !== undefined && 'value' in value ? value.value : undefined;
+      if (token.index - 1 === switchedAt && isTrue(token.value)) continue;
       const isProxy = token.index === 0 && token.value === 'proxy';
-      if (isProxy) problems.push(notKubectl);
-      else if (meant !== true)
-        problems.push(unexpectedArgument(skipped + token.index + 1, flagBefore, meant));
+      problems.push(isProxy ? notKubectl : unexpectedArgument(skipped + token.index + 1, flagBefore));
       continue;
     }
     // One argument can contain many letters. What follows the first unknown one may be a part of a password.
@@ -85,16 +103,16 @@ function parseFlags(argv: readonly string[], skipped = 0) {
       break;
     }
     const isLong = token.rawName.startsWith('--');
-    const name = token.name.replaceAll('_', '-');
+    const { name } = token;
     const key = optionKeys.get(name);
     const text = isLong || (token.value?.length ?? 0) < 2 ? token.value : token.value?.replace(/^=/, '');
     const kubectlFlag = kubectlFlags.get(name);
     if (kubectlFlag !== undefined) {
       if (kubectlFlag.type === 'string' && text === undefined) problems.push(needsArgument(token.rawName));
-      else if (name === verbosity) verbose = text;
+      else if (name === verbosity) verbose = text as string;
       else ignored.add(`--${name}`);
     } else if (key === undefined) {
-      problems.push(unknownFlag(token.rawName, argv[token.index] ?? ''));
+      problems.push(isLong ? `unknown flag: ${token.rawName}` : `unknown shorthand flag: '${name}'`);
       unknownAt = token.index;
     } else if (text !== undefined) {
       const before = definitionOf(key).type.separator === '\n' ? settings.get(key) : undefined;
@@ -107,12 +125,9 @@ function parseFlags(argv: readonly string[], skipped = 0) {
       problems.push(needsArgument(token.rawName));
     }
   }
-  if (verbose !== undefined) {
-    const read = logLevelOf(verbose, '--v');
-    if ('problem' in read) problems.push(read.problem);
-    else if (read.level !== undefined && !settings.has('logLevel')) {
-      settings.set('logLevel', { text: read.level, where: '--v' });
-    }
+  if (!/^[+-]?\d{1,9}$/.test(verbose)) problems.push(`--v: ${JSON.stringify(verbose)} is not a number`);
+  else if (Number(verbose) >= requestsLogged && !settings.has('logLevel')) {
+    settings.set('logLevel', { text: 'debug', where: '--v' });
   }
   return { settings, problems, ignored: [...ignored], rest };
 }
@@ -120,33 +135,21 @@ function parseFlags(argv: readonly string[], skipped = 0) {
 /** For `kubectl proxy …` with the name of this program in place of kubectl. */
 const notKubectl = 'unexpected argument "proxy": leave it out, this program is the proxy';
 
+function isTrue(text: string): boolean {
+  const parsed = bool.parse(text, '');
+  return 'value' in parsed && parsed.value;
+}
+
 /**
  * Does not quote the argument, which may be a part of a password: `--token $TOKEN` has one if there is a space in it.
  *
  * @param position Of the argument; the first one is 1.
  * @param after The flag before it; undefined if there is none.
- * @param meant Its value, if it stands directly after a switch and is one: a switch takes a value only after an equals sign.
  */
-function unexpectedArgument(position: number, after: string | undefined, meant: boolean | undefined): string {
-  const where = after === undefined ? '' : `, after ${after},`;
-  const hint = meant === undefined ? '' : ` (did you mean ${after}=${meant}?)`;
-  return `argument ${position}${where} is not a flag${hint}`;
+function unexpectedArgument(position: number, after: string | undefined): string {
+  return `argument ${position}${after === undefined ? '' : `, after ${after},`} is not a flag`;
 }
 
-/** Adds a hint for -v: it is kubectl's verbosity, but the version in many other programs. */
 function needsArgument(rawName: string): string {
-  const hint = rawName.replace(/^-+/, '') === verbosity ? ' (such as -v=6; the version is --version)' : '';
-  return `flag needs an argument: ${rawName}${hint}`;
-}
-
-/** Quotes only the letter of an argument with one dash, which may be a password. */
-function unknownFlag(rawName: string, argument: string): string {
-  const name = rawName.replace(/^--?/, '');
-  if (!rawName.startsWith('--')) {
-    const flag = argument.replace(/^-/, '').replace(/=.*$/s, '');
-    const hint = optionKeys.has(flag) ? ` (did you mean --${flag}?)` : '';
-    return `unknown shorthand flag: '${name}'${hint}`;
-  }
-  const meant = suggest(name, optionKeys.keys());
-  return `unknown flag: ${rawName}${meant === undefined ? '' : ` (did you mean --${meant}?)`}`;
+  return `flag needs an argument: ${rawName}`;
 }

@@ -1,7 +1,6 @@
-import { isAlias, isMap, isScalar, isSeq, type Scalar } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq } from 'yaml';
 import { parseYaml } from '../lib/yaml-document.js';
 import { environmentName } from './environment.js';
-import { suggest } from './suggestion.js';
 import { definitionOf, flagName, type OptionKey, optionKeys, type Setting, type Source } from './table.js';
 
 /**
@@ -36,39 +35,28 @@ export function parseConfigFile(file: string, content: string): Source {
 
 function unknownKey(name: string, key: OptionKey | undefined): string {
   if (key === 'config') return `config can only be set with --config or ${environmentName(key)}`;
-  if (key !== undefined) return `${name} can only be set with --${name}`;
-  const meant = suggest(name, optionKeys.keys());
-  return `unknown key: ${name}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`;
+  return key === undefined ? `unknown key: ${name}` : `${name} can only be set with --${name}`;
 }
 
-/** The value as a user would write it after the flag: numbers keep their spelling, and lists are joined with the option's separator. */
+/** The value as a user would write it after the flag: scalars keep their spelling, and lists are joined with the option's separator. */
 function textOf(node: unknown, key: OptionKey): { readonly text: string } | { readonly problem: string } {
-  const { type } = definitionOf(key);
+  const { separator } = definitionOf(key).type;
   if (isScalar(node)) {
-    if (node.value === null) return { problem: 'has no value' };
-    const text = stringOf(node);
-    if (text !== undefined) return { text };
-    if (typeof node.value === 'boolean' && type.placeholder !== undefined)
-      return { problem: 'is not a string' };
-    return { text: node.source ?? String(node.value) };
+    const text = spellingOf(node);
+    return text === undefined ? { problem: 'has no value' } : { text };
   }
-  if (!isSeq(node))
-    return { problem: type.separator ? 'is not a string or a list of strings' : 'is not a single value' };
-  if (!type.separator) return { problem: 'is not a single value' };
-  const items = node.items.map(item => (isScalar(item) ? stringOf(item) : undefined));
-  const texts = items.filter(item => typeof item === 'string');
-  if (texts.length !== items.length) return { problem: 'is not a list of strings' };
-  const { separator } = type;
+  if (separator === undefined) return { problem: 'is not a single value' };
+  const items = isSeq(node) ? node.items.map(spellingOf) : [undefined];
+  const texts = items.filter(item => item !== undefined);
+  if (texts.length !== items.length) return { problem: 'is not a string or a list of strings' };
   const divided = texts.find(item => item.includes(separator));
-  if (divided !== undefined) {
-    const what = separator === ',' ? 'a comma' : 'a line break';
-    return { problem: `${JSON.stringify(divided)} has ${what}, which separates items` };
-  }
-  return { text: texts.join(separator) };
+  if (divided === undefined) return { text: texts.join(separator) };
+  const what = separator === ',' ? 'a comma' : 'a line break';
+  return { problem: `${JSON.stringify(divided)} has ${what}, which separates items` };
 }
 
-/** A string; also what only YAML 1.1 takes for a boolean, such as `on`. */
-function stringOf({ value, source }: Scalar): string | undefined {
-  if (typeof value === 'boolean') return /^(?:true|false)$/i.test(source ?? '') ? undefined : source;
-  return typeof value === 'string' ? value : undefined;
+/** A scalar as it is written; undefined for null and for all other nodes. */
+function spellingOf(node: unknown): string | undefined {
+  if (!isScalar(node) || node.value === null) return undefined;
+  return typeof node.value === 'string' ? node.value : node.source;
 }

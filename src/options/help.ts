@@ -1,6 +1,6 @@
 import type { OptionGroup } from '../lib/option.js';
+import { kubectlFlags, verbosity } from './command-line.js';
 import { commands } from './facts.js';
-import { kubectlFlags, verbosity } from './kubectl-flags.js';
 import { definitionOf, flagName, type OptionKey, optionKeys } from './table.js';
 
 const width = 80;

@@ -3,11 +3,11 @@ import { problemsOf } from '../lib/option.js';
 import { describeFileError } from '../lib/read-file.js';
 import { type CommandLine, parseCommandLine } from './command-line.js';
 import { parseConfigFile } from './config-file.js';
-import { readEnvironment } from './environment.js';
+import { environmentName, readEnvironment } from './environment.js';
 import { factsOf, servesClusters } from './facts.js';
-import { inNamesOfSource } from './names.js';
 import {
   definitionOf,
+  flagName,
   type OptionKey,
   type Options,
   optionKeys,
@@ -64,11 +64,7 @@ export function parseOptions({ argv, env, readFile = file => readFileSync(file, 
   }
   const parsed = Object.fromEntries(values) as Omit<Options, 'servesClusters'>;
   const options = { ...parsed, servesClusters: servesClusters(parsed) };
-  const named = inNamesOfSource({
-    flags: flags.settings,
-    environment: environment.settings,
-    file: file.settings,
-  });
+  const named = inNamesOfSource(flags, environment, file);
   if (options.help || options.version) return { options, problems: [], ignored, command, named };
   const given = new Set(sources.flatMap(source => [...source.settings.keys()]));
   return {
@@ -89,4 +85,28 @@ function readConfigFile(config: Setting | undefined, readFile: (file: string) =>
   } catch (error) {
     return { settings: nothing, problems: [`${config.where}: ${config.text}: ${describeFileError(error)}`] };
   }
+}
+
+/** A text of the user in quotes, or a flag and the equals sign of its value. */
+const quotedOrFlag = /"(?:[^"\\]|\\.)*"|--([a-z][a-z\d-]*)(=?)/g;
+
+/**
+ * Says a problem, whose sentence names flags, in the names of those who set the options: variables, and keys of the file, the first of them
+ * with its line. An option that nobody sets gets the kind of name of the first one that somebody sets.
+ */
+function inNamesOfSource(flags: Source, environment: Source, file: Source): (problem: string) => string {
+  const sourceOf = (key: OptionKey) => [flags, environment, file].find(({ settings }) => settings.has(key));
+  return problem => {
+    const keys = [...problem.matchAll(quotedOrFlag)].flatMap(([, flag = '']) => optionKeys.get(flag) ?? []);
+    const usual = keys.map(sourceOf).find(source => source !== undefined);
+    return problem.replaceAll(quotedOrFlag, (text, flag: string | undefined, equals: string, at: number) => {
+      const key = optionKeys.get(flag ?? '');
+      if (key === undefined || definitionOf(key).flagOnly === true) return text;
+      const source = sourceOf(key) ?? usual;
+      if (source === environment) return environmentName(key) + equals;
+      if (source !== file || key === 'config') return text;
+      const name = at === 0 ? (file.settings.get(key)?.where ?? flagName(key)) : flagName(key);
+      return equals === '' ? name : `${name}: `;
+    });
+  };
 }

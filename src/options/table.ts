@@ -8,9 +8,8 @@ import {
   type OptionValues,
   optionGroups,
 } from '../lib/option.js';
-import { apiServer } from './api-server.js';
+import { apiServer, credentials } from './api-server.js';
 import { contexts } from './contexts.js';
-import { credentials } from './credentials.js';
 import { exposure } from './exposure.js';
 import { general, logging } from './general.js';
 import { listening } from './listening.js';

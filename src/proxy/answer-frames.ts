@@ -2,7 +2,7 @@ import { fieldValue, type RawHeaders } from '../http/header-fields.js';
 import { type FrameReader, Lines, protobufEvents } from '../lib/frames.js';
 import { type BorrowedBytes, lastingBytes } from '../transport/borrowed-bytes.js';
 import type { BodySink } from '../transport/round-trip.js';
-import type { EventFormat } from './error-event.js';
+import type { EventFormat } from './farewell.js';
 
 /** The frames of an answer, between two of which it may be ended: the events of a watch, the lines of a log. */
 export class AnswerFrames {

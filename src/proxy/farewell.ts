@@ -1,8 +1,61 @@
+import { PbfWriter } from 'pbf';
 import { fieldValue, type RawHeaders } from '../http/header-fields.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
-import type { StatusError } from '../kubernetes/status.js';
-import { errorEvent } from './error-event.js';
+import type { Status, StatusError } from '../kubernetes/status.js';
 import { closeFrame, frame, normalClosure, opcodes, policyViolation } from './relay/websocket-frames.js';
+
+/** The formats of the events of a watch. */
+export type EventFormat = 'json' | 'protobuf';
+
+/** An ERROR event with this Status, without what frames it (apimachinery `meta/v1.WatchEvent`). JSON has a line feed, as the API server's. */
+function errorEvent(status: Status, format: EventFormat): Buffer {
+  if (format === 'json') return Buffer.from(`${JSON.stringify({ type: 'ERROR', object: status })}\n`);
+  // A runtime.Unknown in a runtime.RawExtension. The field numbers are those of apimachinery's generated.proto files.
+  const unknown = message(pbf => {
+    pbf.writeBytesField(
+      1,
+      message(type => {
+        type.writeStringField(1, status.apiVersion);
+        type.writeStringField(2, status.kind);
+      }),
+    );
+    pbf.writeBytesField(2, statusMessage(status));
+    pbf.writeStringField(3, '');
+    pbf.writeStringField(4, '');
+  });
+  const object = message(pbf => pbf.writeBytesField(1, Buffer.concat([Buffer.from('k8s\0'), unknown])));
+  return Buffer.from(
+    message(pbf => {
+      pbf.writeStringField(1, 'ERROR');
+      pbf.writeBytesField(2, object);
+    }),
+  );
+}
+
+function statusMessage({ status, message: text, reason, code }: Status): Uint8Array {
+  return message(pbf => {
+    pbf.writeBytesField(1, new Uint8Array());
+    pbf.writeStringField(2, status);
+    pbf.writeStringField(3, text);
+    pbf.writeStringField(4, reason);
+    pbf.writeVarintField(6, code);
+  });
+}
+
+function message(write: (pbf: PbfWriter) => void): Uint8Array {
+  const pbf = new PbfWriter();
+  write(pbf);
+  return pbf.finish();
+}
+
+/** The event as a part of a plain answer: a line, or a length of four bytes and the message. */
+export function framedErrorEvent(status: Status, format: EventFormat): Buffer {
+  const event = errorEvent(status, format);
+  if (format === 'json') return event;
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(event.length);
+  return Buffer.concat([length, event]);
+}
 
 /** An upgraded connection: the protocol that it was switched to, the fields of the 101, and what the request was about. */
 interface Upgraded {

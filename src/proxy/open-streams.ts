@@ -1,7 +1,7 @@
 import type { Cluster } from '../clusters/cluster.js';
 import type { StatusError } from '../kubernetes/status.js';
 import type { OpenRequest } from '../request/context.js';
-import type { Revocation } from '../request/end-reason.js';
+import type { Revocation } from '../request/recorded-request.js';
 import type { Question } from '../reviews/reviews.js';
 import type { Recheck } from './route.js';
 

@@ -8,7 +8,7 @@ import { StatusError } from '../kubernetes/status.js';
 import { spdyFrames } from '../lib/frames.js';
 import { StallTimer } from '../lib/stall-timer.js';
 import type { OpenRequest } from '../request/context.js';
-import type { EndReason } from '../request/end-reason.js';
+import type { EndReason } from '../request/recorded-request.js';
 import type { Question } from '../reviews/reviews.js';
 import {
   type BodySink,
@@ -27,29 +27,26 @@ import { cut, endUpgraded } from './endings.js';
 import { farewell, isSpdy, isWebSocket, lastEvent } from './farewell.js';
 import { switchingProtocols } from './headers.js';
 import { longestEnd, type OpenStream, type StreamEnd } from './open-streams.js';
-import { hasTurn, maxEarlyBytes, PipelinedUpgrade } from './pipelined-upgrade.js';
 import { Relay } from './relay/relay.js';
 import { WebSocketFrames } from './relay/websocket-frames.js';
 import type { Onward, Route, RoutedTrip } from './route.js';
 import { streamQuestions } from './stream-questions.js';
 
-/** The client's socket, and the bytes that followed its request head. Kept from Node's `upgrade` event until the handler needs them. */
-interface UpgradeSocket {
-  readonly socket: Socket;
-  readonly early: readonly Buffer[];
-}
+/** The bytes that followed a request's head. Kept from Node's `upgrade` event until the handler needs them. */
+const earlyBytes = new WeakMap<IncomingMessage, Buffer>();
 
-const sockets = new WeakMap<IncomingMessage, UpgradeSocket>();
+/** If a client sends more bytes than this behind an upgrade that has no answer yet, its socket is paused. */
+const maxEarlyBytes = 64 * 1024;
 
 /**
  * Passes upgrade requests through the same hooks and routes as all other requests. Each gets an ordinary response, so that a rejection can
- * be written and ends the connection. The handler may take over the socket instead.
+ * be written and ends the connection. The handler may take over the socket instead. An upgrade behind a request of its connection that has no
+ * answer yet (RFC 9112, section 9.3.2) is dropped with all that follows it; the connection ends when it has been idle after that answer.
  *
  * @param strangers Undefined if callers are not authenticated.
  */
 export function listenForUpgrades(
   app: Pick<FastifyInstance, 'server' | 'routing'>,
-  patience: number,
   strangers?: { add(request: IncomingMessage, answer: ServerResponse): void },
 ): void {
   app.server.on('upgrade', (request: IncomingMessage, duplex: Duplex, head: Buffer) => {
@@ -57,19 +54,30 @@ export function listenForUpgrades(
     // Node has removed its own listeners. Without one, a reset would end the process.
     socket.on('error', () => socket.destroy());
     const response = new ServerResponse(request);
+    if (!takesSocket(response, socket)) {
+      // Node sets the limit for idle connections, and has removed its listener for it.
+      socket.once('timeout', () => socket.destroy()).resume();
+      return;
+    }
     // The answer to a refused upgrade ends the connection.
     response.shouldKeepAlive = false;
     strangers?.add(request, response);
-    const begin = (behind: readonly Buffer[]) => {
-      // Node has removed its own listener. Without one, a large rejection would wait forever.
-      socket.on('drain', () => response.emit('drain'));
-      response.once('finish', () => socket.destroySoon());
-      sockets.set(request, { socket, early: head.length > 0 ? [head, ...behind] : behind });
-      app.routing(request, response);
-    };
-    if (hasTurn(response, socket)) begin([]);
-    else new PipelinedUpgrade(socket, response, patience, begin).wait();
+    // Node has removed its own listener. Without one, a large rejection would wait forever.
+    socket.on('drain', () => response.emit('drain'));
+    response.once('finish', () => socket.destroySoon());
+    earlyBytes.set(request, head);
+    app.routing(request, response);
   });
+}
+
+/** Gives the connection to an answer. Returns false if the answer to an earlier request has it. */
+function takesSocket(response: ServerResponse, socket: Socket): boolean {
+  try {
+    response.assignSocket(socket);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -95,12 +103,13 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
   #stopEnding: (() => void) | undefined;
 
   constructor(context: ProxyContext, request: OpenRequest) {
-    const { socket, early } = sockets.get(request.raw) as UpgradeSocket;
+    const { socket } = request.raw;
+    const head = earlyBytes.get(request.raw) as Buffer;
     this.#context = context;
     this.request = request;
     this.#response = request.reply.raw;
     this.#client = socket;
-    this.#early = [...early];
+    this.#early = head.length > 0 ? [head] : [];
     this.#writer = new ClientWriter(request, context, this);
     const late = () => new UpstreamError(504, 'timeout', 'the API server does not answer the upgrade');
     // The client's bytes have waited too long for an answer.

@@ -13,8 +13,7 @@ import {
 } from '../observability/metrics/request-metrics.js';
 import type { Recording, RequestTrace } from '../observability/recorder.js';
 import type { CallObserver } from '../transport/upstream-call.js';
-import type { EndReason, Revocation } from './end-reason.js';
-import type { BegunRequest, RecordParts } from './recorded-request.js';
+import type { BegunRequest, EndReason, RecordParts, Revocation } from './recorded-request.js';
 
 /**
  * One request from its head to its last byte, or until its connection ends: writes its metrics, its log lines, and what recorders write of it.

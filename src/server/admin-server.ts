@@ -4,10 +4,8 @@ import fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import type { AdminEndpoint } from '../endpoints/admin-endpoint.js';
-import { metrics } from '../endpoints/metrics.js';
-import type { OwnEndpointParts } from '../endpoints/own-endpoint.js';
-import { livez, readyz } from '../endpoints/probes.js';
+import { livez, metrics, readyz } from '../endpoints/monitoring.js';
+import type { AdminEndpoint, OwnEndpointParts } from '../endpoints/own-endpoint.js';
 import { noSniff, sameOriginOnly } from '../http/header-fields.js';
 import { createStatus, StatusError } from '../kubernetes/status.js';
 

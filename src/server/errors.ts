@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { metrics } from '../endpoints/metrics.js';
+import { metrics } from '../endpoints/monitoring.js';
 import { Rejection } from '../guard/rejection.js';
 import { StatusError } from '../kubernetes/status.js';
 import { ownPrefix, unknownContextMount } from './mounts.js';
@@ -7,12 +7,12 @@ import { ownPrefix, unknownContextMount } from './mounts.js';
 /**
  * Answers every failure, and what is not served here, with a Status object.
  *
- * @param contexts Returns the names of all contexts.
+ * @param contexts Returns the names of all contexts; undefined if callers are not shown all of them.
  * @param adminPort That of the admin listener, which has the metrics then; undefined if there is none.
  */
 export function answerErrors(
   app: FastifyInstance,
-  contexts: () => ReadonlySet<string>,
+  contexts: () => ReadonlySet<string> | undefined,
   adminPort: number | undefined,
 ): void {
   app.setErrorHandler((error, { context: { record } }, reply) => {
@@ -41,9 +41,12 @@ export function answerErrors(
 }
 
 /** The list of names is only for callers: the guards have authenticated the caller before this answer. */
-function unknownContext(names: ReadonlySet<string>): StatusError {
-  const list = [...names].map(name => JSON.stringify(name)).join(', ');
-  return new StatusError(404, `there is no such context below /clusters/; the contexts are: ${list}`);
+function unknownContext(names: ReadonlySet<string> | undefined): StatusError {
+  const list =
+    names === undefined
+      ? '/-/clusters lists those that you are shown'
+      : `the contexts are: ${[...names].map(name => JSON.stringify(name)).join(', ')}`;
+  return new StatusError(404, `there is no such context below /clusters/; ${list}`);
 }
 
 /**

@@ -1,7 +1,11 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Cluster } from '../clusters/cluster.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import type { ApiPaths, ServedOwnEndpoint } from '../endpoints/own-endpoint.js';
+import { ownAnswerFields } from '../http/header-fields.js';
 import { percentDecoded } from '../http/percent-encoding.js';
+import { createStatus } from '../kubernetes/status.js';
 import type { Destination, Mount } from '../request/mount.js';
 
 /** The options that divide the paths of the main listener. */
@@ -178,4 +182,35 @@ function withoutPrefix(rawUrl: string, prefix: string): string {
 function pathOf(rawUrl: string): string {
   const mark = rawUrl.indexOf('?');
   return mark === -1 ? rawUrl : rawUrl.slice(0, mark);
+}
+
+const body = JSON.stringify(createStatus(404, 'nothing is served here'));
+const fields = [
+  ...['Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(body))],
+  ...ownAnswerFields,
+];
+
+/**
+ * Puts what serves requests behind a path that nobody can guess. The path is removed from the target of a request before anything else reads
+ * it, so that no guard, log line or event can tell it. What is not below it gets one and the same 404; so do the proxy's own endpoints.
+ *
+ * @param path Begins with a slash and does not end with one. Only ASCII. If it is empty, there is no such path.
+ */
+export function createBasePath(path: string): (serve: RequestListener) => RequestListener {
+  if (path === '') return serve => serve;
+  const expected = Buffer.from(path, 'latin1');
+  return serve => (request, response) => {
+    if (enters(request, expected)) serve(request, response);
+    else response.writeHead(404, fields).end(body);
+  };
+}
+
+function enters(request: IncomingMessage, expected: Buffer): boolean {
+  const url = request.url as string;
+  const start = Buffer.from(url.slice(0, expected.length), 'latin1');
+  if (start.length !== expected.length || !timingSafeEqual(start, expected)) return false;
+  const rest = url.slice(expected.length);
+  if (!/^(?:[/?]|$)/.test(rest) || rest.startsWith(ownPrefix)) return false;
+  request.url = rest.startsWith('/') ? rest : `/${rest}`;
+  return true;
 }

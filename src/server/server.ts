@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Authentication } from '../authentication/authentication.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
+import { createShownTo, type ShowClusters } from '../clusters/shown.js';
 import type { OwnEndpointParts, ServedOwnEndpoint } from '../endpoints/own-endpoint.js';
 import { staticFiles } from '../endpoints/static-files.js';
 import type { GuardChain, GuardOptions } from '../guard/chain.js';
@@ -26,7 +27,6 @@ import type { Reviews } from '../reviews/reviews.js';
 import { addressFor, createClientAddress } from './addresses.js';
 import { schemaless } from './admin-server.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
-import { createBasePath } from './base-path.js';
 import { answerErrors } from './errors.js';
 import {
   isAnswered,
@@ -35,10 +35,9 @@ import {
   refuseConnect,
   refuseUnknownMethod,
 } from './listener/client-error.js';
-import { clientPatience, serveHalfClosed } from './listener/half-closed.js';
-import { trackConnections } from './listener/open-connections.js';
+import { clientPatience, serveHalfClosed, trackConnections } from './listener/connections.js';
 import { inTurn, outlives } from './listener/pipelining.js';
-import { apiRoute, createApiPaths, createMounts, filesMount, ownPrefix } from './mounts.js';
+import { apiRoute, createApiPaths, createBasePath, createMounts, filesMount, ownPrefix } from './mounts.js';
 import { createRechecks, openCallers } from './recheck.js';
 
 /** The options that the server and its guards read. */
@@ -63,6 +62,8 @@ export interface ServerParts {
   readonly options: ServerOptions;
   readonly registry: ClusterRegistry;
   readonly clusterStates: OwnEndpointParts['clusterStates'];
+  /** Undefined if every caller is shown all clusters. */
+  readonly showClusters: ShowClusters | undefined;
   /** What the proxy itself answers, in the order of the index. */
   readonly endpoints: readonly ServedOwnEndpoint[];
   readonly metrics: Metrics;
@@ -105,7 +106,7 @@ const methods: ReadonlySet<string> = new Set(routedMethods);
 
 /** Builds the main listener. It does not listen or connect to anything yet. Closing it lets answers finish. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
-  const { options, registry, guards, metrics, openStreams, authentication } = parts;
+  const { options, registry, guards, metrics, openStreams, authentication, showClusters } = parts;
   const authenticates = authentication !== undefined;
   const { logger, recorders, refusedGroups } = parts;
   const records: RecordParts = {
@@ -145,7 +146,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     done(null, authentication?.strangers.counted(request.raw, reply, payload) ?? payload);
   });
 
-  answerErrors(app, () => registry.names, options.adminPort);
+  answerErrors(app, () => (showClusters === undefined ? registry.names : undefined), options.adminPort);
 
   const callers = followCallers(parts);
   const objections = new Objections(parts);
@@ -169,6 +170,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
         health,
         isCaller: request => knows(authentication, request),
         clusterStates,
+        shownTo: createShownTo(showClusters, registry),
         apiPaths,
         registry,
         tokenRules,
@@ -207,7 +209,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     },
   });
   const routing = behindBasePath((request, response) => app.routing(request, response));
-  listenForUpgrades({ server: app.server, routing }, clientPatience, authentication?.strangers);
+  listenForUpgrades({ server: app.server, routing }, authentication?.strangers);
   app.server.on('connect', (_request, socket) => {
     metrics.rejected('bad_request');
     refuseConnect(socket as Socket);

@@ -11,6 +11,7 @@ import {
 /** The causes of failures on the way to the API server: the values of `reason` in kube_api_proxy_upstream_errors_total. */
 export const upstreamErrorReasons = [
   'dns',
+  'address',
   'refused',
   'unreachable',
   'reset',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { configureAuthentication, type UsedMethod } from '../../src/authentication/configure.js';
+import { configureAuthentication, type UsedMethod } from '../../src/authentication/authentication.js';
 import { credentialIdTarget, uidTarget } from '../../src/authentication/method.js';
 
 const check = { name: 'issuer', check() {} };

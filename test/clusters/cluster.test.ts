@@ -7,12 +7,12 @@ import type { CertificatePair as ClientCertificate } from '../../src/certificate
 import { Cluster, type ClusterOptions, type FollowEndpoint } from '../../src/clusters/cluster.js';
 import { type Endpoint, identityOf } from '../../src/clusters/endpoint.js';
 import { get } from '../../src/clusters/own-request.js';
-import type { Credential } from '../../src/credentials/credential.js';
 import {
+  type Credential,
   CredentialError,
   type CredentialEvents,
   type CredentialSource,
-} from '../../src/credentials/credential-source.js';
+} from '../../src/credentials/credential.js';
 import { createRenewedSource } from '../../src/credentials/renewed-source.js';
 import { createStaticSource } from '../../src/credentials/static-source.js';
 import { systemClock } from '../../src/lib/clock.js';

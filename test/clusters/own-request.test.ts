@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { accessWithin, get, postReview } from '../../src/clusters/own-request.js';
-import { CredentialError } from '../../src/credentials/credential-source.js';
+import { CredentialError } from '../../src/credentials/credential.js';
 import { fieldValue } from '../../src/http/header-fields.js';
 import { Deferred } from '../../src/lib/promises.js';
 import { type Access, ReplacedError } from '../../src/transport/access.js';

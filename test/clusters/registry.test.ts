@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { Cluster, ConfigurationError, type FollowEndpoint } from '../../src/clusters/cluster.js';
 import type { Endpoint } from '../../src/clusters/endpoint.js';
 import { type AddedCluster, ClusterRegistry } from '../../src/clusters/registry.js';
-import type { CredentialSource } from '../../src/credentials/credential-source.js';
+import type { CredentialSource } from '../../src/credentials/credential.js';
 import type { ContextSummary } from '../../src/kubeconfig/followed-kubeconfig.js';
 import { endpointWith } from '../support/proxy/client-request.js';
 

@@ -70,7 +70,9 @@ describe('the check of an API server', () => {
       );
       const server = protocol.length > 0 ? 'http://api' : 'https://api:80';
       const since = expected.state === 'failing' ? { since: startTime } : {};
-      assert.deepEqual(await states(), [{ name: 'dev', server, current: true, ...expected, ...since }]);
+      assert.deepEqual(await states(new Set(['dev'])), [
+        { name: 'dev', server, current: true, ...expected, ...since },
+      ]);
       const isAnswer = status === 401 || expected.state === 'ready';
       const passes = (check: Promise<void>) =>
         check.then(
@@ -119,7 +121,11 @@ describe('the states of the clusters', () => {
     assert.equal(checksOf(weak), checksOf(weak));
     const since = startTime;
     assert.deepEqual(
-      await createClusterStates(registry, checksOf, new ManualClock(Date.parse(startTime)))(),
+      await createClusterStates(
+        registry,
+        checksOf,
+        new ManualClock(Date.parse(startTime)),
+      )(new Set(['root', 'weak', 'hidden', 'bad', 'new', 'never'])),
       [
         { name: 'root', server: 'https://root', current: true, state: 'ready', version: 'v1.34.1' },
         { name: 'weak', server: 'https://weak', current: false, state: 'failing', reason: weakness, since },
@@ -146,7 +152,7 @@ describe('the states of the clusters', () => {
     });
     const registry = { ...noneAdded, default: cluster, used: [cluster], contexts: [], names: new Set() };
     const states = createClusterStates(registry as never as ClusterRegistry, checksOf, clock);
-    const since = async () => (await states())[0]?.since;
+    const since = async () => (await states(new Set([cluster.name])))[0]?.since;
     assert.equal(await since(), undefined);
     const times: (string | undefined)[] = [];
     for (const next of ['one', 'another', undefined, 'one']) {
@@ -176,7 +182,11 @@ describe('the states of the clusters', () => {
       added: (name: string) => added.get(name),
     } as never as ClusterRegistry;
     const clock = new ManualClock(Date.parse(startTime));
-    const states = await createClusterStates(registry, createClusterChecks(undefined), clock)();
+    const states = await createClusterStates(
+      registry,
+      createClusterChecks(undefined),
+      clock,
+    )(new Set(['root', ...names]));
     assert.deepEqual(
       states.slice(1).map(({ name, state, reason, since }) => [name, state, reason, since]),
       [
@@ -195,9 +205,19 @@ describe('the states of the clusters', () => {
       ...{ contexts: [context('dev')], names: new Set(['dev']) },
     };
     const states = createClusterStates(registry as never as ClusterRegistry, createClusterChecks(undefined));
-    assert.deepEqual(await states(), [
+    assert.deepEqual(await states(new Set(['', 'dev'])), [
       { name: '', server: '', current: true, state: 'unused' },
       { name: 'dev', server: 'https://dev', current: false, state: 'unused' },
     ]);
+  });
+
+  it('are of those alone that are asked for; no other one is checked', async () => {
+    const { cluster: root, pool } = answering('root', 200, version);
+    const registry = { default: root, used: [root], contexts: [context('dev')], names: new Set(['dev']) };
+    const states = createClusterStates(registry as never as ClusterRegistry, createClusterChecks(undefined));
+    const dev = { name: 'dev', server: 'https://dev', current: false, state: 'unused' };
+    assert.deepEqual(await states(new Set(['dev'])), [dev]);
+    assert.deepEqual(await states(new Set()), []);
+    assert.deepEqual(pool.leases, []);
   });
 });

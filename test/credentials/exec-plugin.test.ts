@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import { CredentialError, type CredentialSource } from '../../src/credentials/credential-source.js';
+import { CredentialError, type CredentialSource } from '../../src/credentials/credential.js';
 import { createExecSource, type ExecSourceOptions } from '../../src/credentials/exec-plugin.js';
 import { parseExecConfig } from '../../src/kubeconfig/exec-config.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';

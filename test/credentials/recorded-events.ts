@@ -1,4 +1,4 @@
-import type { CredentialEvents } from '../../src/credentials/credential-source.js';
+import type { CredentialEvents } from '../../src/credentials/credential.js';
 
 /** What a source has reported. */
 export type RecordedEvents = ReturnType<typeof recordEvents>;

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { inspect } from 'node:util';
-import type { Credential } from '../../src/credentials/credential.js';
-import { CredentialError, type CredentialSource } from '../../src/credentials/credential-source.js';
+import { type Credential, CredentialError, type CredentialSource } from '../../src/credentials/credential.js';
 import {
   createRefusalLimit,
   createRenewedSource,

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { parseDuration } from '../../src/lib/duration.js';
+import { parseDuration } from '../../src/lib/value-type.js';
 import { parseOptions } from '../../src/options/parse.js';
 import { isInstalled } from '../support/installed.js';
 import { projectFile } from '../support/project.js';

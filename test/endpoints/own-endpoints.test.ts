@@ -49,6 +49,12 @@ it('/-/livez and /-/readyz answer in text that nobody keeps, with the checks if 
     }
 });
 
+const noClusters = {
+  shownTo: async () => ({ names: new Set(), unknown: new Set() }),
+  clusterStates: async () => [],
+  registry: { default: {} },
+};
+
 describe('/-/clusters', () => {
   it('names the path of the API and the state of the cluster at /, even without --all-contexts', async () => {
     // The state is `ready` when the API server has answered, for which one answer of the program waits a second.
@@ -69,13 +75,35 @@ describe('/-/clusters', () => {
 
   it('tells callers who they are, and nothing of it where callers are not authenticated', async () => {
     const answer = clustersEndpoint.create({
-      ...{ clusterStates: async () => [], apiPaths: {}, tokenRules: {} },
+      ...{ ...noClusters, apiPaths: {}, tokenRules: {} },
       ...{ addressFor: () => undefined, certificate: () => undefined },
     } as unknown as OwnEndpointParts) as (...of: unknown[]) => Promise<string>;
     const told = async (caller?: object) =>
       JSON.parse(await answer({ context: { caller } }, { headers() {} })).caller;
     assert.equal(await told(), undefined);
     assert.deepEqual(await told({ username: 'alice', groups: ['dev'] }), { username: 'alice' });
+  });
+
+  it('says what the caller is shown, what of it is unknown, and whether it is all', async () => {
+    const answer = clustersEndpoint.create({
+      ...{ ...noClusters, tokenRules: {}, addressFor: () => undefined, certificate: () => undefined },
+      registry: { default: { name: 'root' } },
+      apiPaths: { root: '/p/of-url', prefix: '/p', of: (name: string) => `/clusters/${name}` },
+      shownTo: async (caller?: { readonly names: readonly string[] }) => {
+        return { names: new Set(caller?.names), unknown: new Set(['b']), isComplete: false };
+      },
+      clusterStates: async (names: ReadonlySet<string>) => [...names].map(name => ({ name })),
+    } as unknown as OwnEndpointParts) as (...of: unknown[]) => Promise<string>;
+    const told = async (...names: string[]) =>
+      JSON.parse(await answer({ context: { caller: { names } } }, { headers() {} }));
+    const b = { name: 'b', path: '/clusters/b', access: 'unknown' };
+    assert.deepEqual(await told('b'), {
+      ...{ root: { path: '/p' }, isComplete: false, hasOwnAuthority: false, caller: {} },
+      clusters: [b],
+    });
+    const { root, clusters } = await told('root', 'b');
+    assert.deepEqual(root, { path: '/p/of-url' });
+    assert.deepEqual(clusters, [{ name: 'root', path: '/clusters/root' }, b]);
   });
 
   it('tells of the certificate’s authority only if the certificate is for the address that the caller used', async () => {
@@ -89,7 +117,7 @@ describe('/-/clusters', () => {
       [undefined, own, false],
     ] as const) {
       const answer = clustersEndpoint.create({
-        ...{ clusterStates: async () => [], apiPaths: {}, tokenRules: {} },
+        ...{ ...noClusters, apiPaths: {}, tokenRules: {} },
         ...{ addressFor: () => address, certificate: () => certificate },
       } as unknown as OwnEndpointParts) as (...of: unknown[]) => Promise<string>;
       const { hasOwnAuthority } = JSON.parse(await answer({ context: {} }, { headers() {} }));

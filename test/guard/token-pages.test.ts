@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isTokenPage, mayBeTokenPage } from '../../src/guard/token-pages.js';
+import { isTokenPage, mayBeTokenPage } from '../../src/guard/cross-site.js';
 import { apiMount, headOf } from './judged-request.js';
 
 type Headers = Readonly<Record<string, string>>;

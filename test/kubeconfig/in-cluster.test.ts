@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { inClusterKubeconfig } from '../../src/kubeconfig/in-cluster.js';
+import { inClusterKubeconfig } from '../../src/kubeconfig/followed-kubeconfig.js';
 import { resolveClientConfig } from '../../src/kubeconfig/resolve.js';
 import type { ClientConfig } from '../../src/kubeconfig/types.js';
 import { temporaryFolder } from '../support/temporary-folder.js';

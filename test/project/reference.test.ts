@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { endReasons } from '../../src/request/end-reason.js';
+import { endReasons } from '../../src/request/recorded-request.js';
 import { every } from '../observability/log/every-field.js';
 import { readAlerts } from '../support/documents/alerts.js';
 import { generatedParts, writtenPart } from '../support/documents/generated-parts.js';

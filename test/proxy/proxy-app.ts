@@ -12,7 +12,7 @@ import type { Mount } from '../../src/request/mount.js';
 import { RequestRecord } from '../../src/request/record.js';
 import type { RecordParts } from '../../src/request/recorded-request.js';
 import { proxyPlugin } from '../../src/server/api-routes.js';
-import { serveHalfClosed } from '../../src/server/listener/half-closed.js';
+import { serveHalfClosed } from '../../src/server/listener/connections.js';
 import { ConnectionPool } from '../../src/transport/connection-pool.js';
 import { createDial } from '../../src/transport/dial/dial.js';
 import { listen } from '../support/ports.js';
@@ -108,7 +108,7 @@ export async function startProxyApp({
   });
   app.setErrorHandler((error: StatusError, _request, reply) => reply.code(error.code).send(error.toStatus()));
   await app.register(proxyPlugin, { route: '/api', context });
-  listenForUpgrades(app, 25_000);
+  listenForUpgrades(app);
   const port = await listen(app.server);
   await app.ready();
   return {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { Cluster } from '../../src/clusters/cluster.js';
 import type { Endpoint } from '../../src/clusters/endpoint.js';
-import { CredentialError } from '../../src/credentials/credential-source.js';
+import { CredentialError } from '../../src/credentials/credential.js';
 import { requestedUser } from '../../src/kubernetes/requested-user.js';
 import { StatusError } from '../../src/kubernetes/status.js';
 import type { UserInfo } from '../../src/kubernetes/user-info.js';

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
-import { parseDuration } from '../../lib/duration.js';
 import { describeFileError } from '../../lib/read-file.js';
+import { parseDuration } from '../../lib/value-type.js';
 import type { Path } from '../../lib/yaml-document.js';
 import type { FileFormat } from '../common/configuration-file/parse.js';
 import type { Report } from '../common/configuration-file/problem.js';

@@ -1,5 +1,5 @@
 import type { Credential } from '../../credentials/credential.js';
-import { CredentialError, type CredentialSource } from '../../credentials/credential-source.js';
+import { CredentialError, type CredentialSource } from '../../credentials/credential.js';
 
 /**
  * The credential of a found cluster, which another one may follow every few minutes: then the endpoint stays, and with it everything that is

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClusterRegistry } from '../../clusters/registry.js';
-import { serviceAccountDirectory } from '../../kubeconfig/in-cluster.js';
+import { serviceAccountDirectory } from '../../kubeconfig/followed-kubeconfig.js';
 
 /**
  * The namespace of the gateway: that of its context, or in a Pod that of its service account (client-go, `clientcmd`: POD_NAMESPACE, then the

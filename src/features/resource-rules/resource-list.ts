@@ -1,30 +1,11 @@
-import { builtInResources } from '../../kubernetes/built-in-resources.js';
 import type { ValueType } from '../../lib/value-type.js';
+import { type ResourceName, readResourceName } from '../common/resource-name.js';
 
-/** One entry of `--reject-resources`; `*` stands for any. */
-export interface ResourcePattern {
-  readonly resource: string;
-  /** `*` for an entry without a group. */
+/** One entry of `--reject-resources`. */
+export interface ResourcePattern extends ResourceName {
+  /** `*` for an entry without a group. Without a subresource, the resource is meant with all of them. */
   readonly group: string;
-  /** Undefined for the resource with all its subresources; `*` for all subresources without the resource. */
-  readonly subresource: string | undefined;
 }
-
-/** RESOURCE[.GROUP][/SUBRESOURCE], as `kubectl create role --resource` reads it. */
-const pattern = /^(\*|[a-z0-9-]+)(?:\.([a-z0-9.-]+))?(?:\/(\*|[a-z0-9-]+))?$/;
-
-/** Names that kubectl reads as one of Kubernetes' own resources, and that no path has. */
-const shortNames = new Set(
-  `all cm cr crb crd crds cs csr deploy ds ej ep ev hpa ing limits netpol no ns pc pdb po pv pvc quota rc rs sa sc sts
-  svc vap vwc`.split(/\s+/),
-);
-
-const plurals: ReadonlySet<string> = new Set(
-  Object.values(builtInResources)
-    .join(' ')
-    .split(/\s+/)
-    .map(entry => entry.replace(/\/.*/, '')),
-);
 
 /**
  * Reads a comma-separated list of RESOURCE[.GROUP][/SUBRESOURCE] in any case. Problems are the ends of sentences that begin with the quoted
@@ -36,22 +17,11 @@ export function parseResourceList(
   const patterns: ResourcePattern[] = [];
   const problems: string[] = [];
   for (const entry of source === '' ? [] : source.split(',')) {
-    const match = pattern.exec(entry.trim().toLowerCase());
-    const [, resource = '', group = '*', subresource] = match ?? [];
-    const plural = group === '*' ? pluralOf(resource) : undefined;
-    if (match === null)
-      problems.push(`"${entry}" is not RESOURCE, RESOURCE.GROUP or either with /SUBRESOURCE`);
-    else if (plural !== undefined) problems.push(`"${entry}" is not how paths name it; write ${plural}`);
-    else patterns.push({ resource, group, subresource });
+    const read = readResourceName(entry);
+    if ('problem' in read) problems.push(read.problem);
+    else patterns.push({ ...read, group: read.group ?? '*' });
   }
   return problems.length > 0 ? { problems } : { patterns };
-}
-
-/** The plural that a singular or a short name of Kubernetes' own resources must be. */
-function pluralOf(name: string): string | undefined {
-  if (shortNames.has(name)) return 'the full name, such as pods for po';
-  if (plurals.has(name)) return undefined;
-  return [`${name}s`, `${name}es`, name.replace(/y$/, 'ies')].find(plural => plurals.has(plural));
 }
 
 /** A resource, or one of its subresources if that is not empty; all in lower case. */

@@ -1,5 +1,6 @@
 import type { OwnEndpointParts } from '../../endpoints/own-endpoint.js';
 import type { CallerEntry } from '../../kubeconfig/types.js';
+import type { UserInfo } from '../../kubernetes/user-info.js';
 import type { RequestContext } from '../../request/context.js';
 
 /** One context of the kubeconfig. */
@@ -28,20 +29,20 @@ export interface KubeconfigFacts {
 /** What the kubeconfig for callers is made from. */
 type KubeconfigParts = Pick<
   OwnEndpointParts,
-  'registry' | 'apiPaths' | 'addressFor' | 'certificate' | 'callerEntries'
+  'registry' | 'shownTo' | 'apiPaths' | 'addressFor' | 'certificate' | 'callerEntries'
 >;
 
 /** Name of the context of `/` if the kubeconfig has no name for it, or if another context here has that name. */
 const ownName = 'kube-api-proxy';
 
 /**
- * Says what the caller's kubeconfig contains: the context of `/`, and each context that is served below `/clusters/`. A caller who could
- * not use the contexts does not learn their names. The result is undefined if the proxy has no address that a client could use.
+ * Says what the caller's kubeconfig contains: the context of `/`, and each context below `/clusters/` that the caller is shown. A caller who
+ * could not use the contexts, or is not shown that of `/`, does not learn their names. The result is undefined if the proxy has no address that a client could use.
  *
  * @param publicUrl Empty if it is not set.
  */
 export function createKubeconfigFacts(
-  { registry, apiPaths, addressFor, certificate, callerEntries }: KubeconfigParts,
+  { registry, shownTo, apiPaths, addressFor, certificate, callerEntries }: KubeconfigParts,
   publicUrl: string,
 ) {
   // Another program may end TLS at a public URL.
@@ -50,22 +51,29 @@ export function createKubeconfigFacts(
     return publicUrl === '' || own?.isFor(new URL(publicUrl).hostname) ? own?.authority : undefined;
   };
 
-  const contextsFor = (isStranger: boolean): readonly KubeconfigContext[] => {
-    if (isStranger) return [{ name: ownName, path: apiPaths.prefix, namespace: '' }];
+  const contextsFor = async (caller: UserInfo | undefined): Promise<readonly KubeconfigContext[]> => {
+    const shown = (await shownTo(caller)).names;
     const namespaces = new Map(registry.contexts.map(({ name, namespace }) => [name, namespace]));
+    const contextOf = (name: string, path: string, context = name): KubeconfigContext => {
+      return { name, path, namespace: namespaces.get(context) ?? '' };
+    };
     const current = registry.default.name;
-    const all: readonly (readonly [name: string, path: string, context: string])[] = [
-      [nameOfRoot(current, registry.names), apiPaths.root, current],
-      ...[...registry.names].map(name => [name, apiPaths.of(name), name] as const),
+    const below = new Set([...registry.names].filter(name => shown.has(name)));
+    return [
+      shown.has(current)
+        ? contextOf(nameOfRoot(current, below), apiPaths.root, current)
+        : { ...ofStranger, name: nameOfRoot('', below) },
+      ...[...below].map(name => contextOf(name, apiPaths.of(name))),
     ];
-    return all.map(([name, path, context]) => ({ name, path, namespace: namespaces.get(context) ?? '' }));
   };
-  return (request: RequestContext): KubeconfigFacts | undefined => {
+  const ofStranger = { name: ownName, path: apiPaths.prefix, namespace: '' };
+  return async (request: RequestContext): Promise<KubeconfigFacts | undefined> => {
     const address = addressFor(request);
     if (address === undefined) return undefined;
     const users = callerEntries();
     const isForStranger = users.length > 0 && request.caller === undefined;
-    return { address, contexts: contextsFor(isForStranger), authority: authority(), users, isForStranger };
+    const contexts = isForStranger ? [ofStranger] : await contextsFor(request.caller);
+    return { address, contexts, authority: authority(), users, isForStranger };
   };
 }
 

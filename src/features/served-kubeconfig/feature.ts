@@ -17,7 +17,7 @@ const kubeconfig = {
   create(parts, { publicUrl }) {
     const factsFor = createKubeconfigFacts(parts, publicUrl);
     return async ({ context, originalUrl }, reply) => {
-      const facts = factsFor(context);
+      const facts = await factsFor(context);
       const isForSignIn = signsIn(originalUrl);
       if (facts === undefined) {
         throw new StatusError(404, 'a kubeconfig needs a URL, and a Unix socket has none; set --public-url');

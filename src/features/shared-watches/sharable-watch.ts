@@ -1,6 +1,6 @@
 import type { RawHeaders } from '../../http/header-fields.js';
 import { decodedPair, isTrue, mostParameters, parseQuery } from '../../kubernetes/query.js';
-import { parseDuration } from '../../lib/duration.js';
+import { parseDuration } from '../../lib/value-type.js';
 import { sharedAccept } from './sharable-headers.js';
 import { compareVersions, parseVersion } from './watch-event.js';
 

@@ -3,7 +3,7 @@ import { StatusError } from '../../kubernetes/status.js';
 import type { Clock } from '../../lib/clock.js';
 import { Moment } from '../../lib/moment.js';
 import type { OpenStream } from '../../proxy/open-streams.js';
-import type { Revocation } from '../../request/end-reason.js';
+import type { Revocation } from '../../request/recorded-request.js';
 
 /** What is asked again about an open stream: is its caller still known, and may it still do this? */
 export type About = Exclude<Revocation, 'expiry' | 'unknown' | 'operator' | 'cluster'>;

@@ -1,4 +1,4 @@
-import type { AdminEndpoint } from '../../endpoints/admin-endpoint.js';
+import type { AdminEndpoint } from '../../endpoints/own-endpoint.js';
 import { StatusError } from '../../kubernetes/status.js';
 import type { Logger } from '../../observability/log/logger.js';
 import { isChosen, readFilter } from './filter.js';

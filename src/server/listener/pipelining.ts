@@ -1,7 +1,7 @@
 import { IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { StallTimer } from '../../lib/stall-timer.js';
-import { clientPatience } from './half-closed.js';
+import { clientPatience } from './connections.js';
 
 /** If this number of requests wait on a connection, it is not read until half of them have had their turn. */
 const maxWaiting = 100;

@@ -5,7 +5,7 @@ import type { Credential } from '../../credentials/credential.js';
 import type { ServerAddress } from '../../kubeconfig/types.js';
 import { codedError } from '../../lib/connection-failure.js';
 import { UpstreamError } from '../upstream-error.js';
-import { connectByName } from './name-lookup.js';
+import { connectByName, type RefuseAddress } from './name-lookup.js';
 import { loadSocks } from './proxy-socks.js';
 import { openTunnel } from './proxy-tunnel.js';
 import type { ProxyConfig } from './proxy-url.js';
@@ -39,6 +39,11 @@ export interface DialOptions {
   readonly keepAlive: number;
   /** The proxy on the way to the server, if any. */
   readonly proxy?: ProxyConfig | undefined;
+  /**
+   * Judges each address that a connection may go to, also where the host is one. Then no proxy is used, because a proxy would look the name
+   * up.
+   */
+  readonly refuseAddress?: RefuseAddress | undefined;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   /**
@@ -109,9 +114,9 @@ type StartTls = (
  * the same way, and the proxy's credentials are never among a request's headers.
  */
 export function createDial(options: DialOptions): Dial {
-  const { server, keepAlive, proxy } = options;
+  const { server, keepAlive, proxy, refuseAddress } = options;
   const startTls = server.protocol === 'https:' ? createStartTls(options) : undefined;
-  if (proxy === undefined) return createDirectDial(options, startTls);
+  if (proxy === undefined || refuseAddress !== undefined) return createDirectDial(options, startTls);
   if (proxy.protocol === 'socks5:') loadSocks();
   const tunnel = { proxy, server, keepAlive, timeout: connectTimeout };
   return callback => {
@@ -133,7 +138,7 @@ export function createDial(options: DialOptions): Dial {
 }
 
 function createDirectDial(
-  { server, keepAlive, onConnect }: DialOptions,
+  { server, keepAlive, refuseAddress, onConnect }: DialOptions,
   startTls: StartTls | undefined,
 ): Dial {
   const address = { host: server.hostname, port: server.port };
@@ -141,10 +146,14 @@ function createDirectDial(
   return (callback, onread) => {
     const clock = new DialClock(onConnect);
     const reads = onread === undefined ? {} : { onread };
-    const socket = connectByName(lookup => {
+    // Node looks no address up.
+    const refusal = net.isIP(server.hostname) === 0 ? undefined : refuseAddress?.(server.hostname);
+    const open = (lookup: net.LookupFunction) => {
       const to = { ...address, ...reads, lookup };
       return startTls?.(to) ?? net.connect({ ...to, allowHalfOpen: true });
-    });
+    };
+    const socket =
+      refusal === undefined ? connectByName(open, refuseAddress) : new net.Socket().destroy(refusal);
     socket.setTimeout(connectTimeout);
     socket.once('connect', () => {
       clock.connected();

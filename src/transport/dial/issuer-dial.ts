@@ -1,5 +1,5 @@
 import { createSecureContext } from 'node:tls';
-import { CredentialError } from '../../credentials/credential-source.js';
+import { CredentialError } from '../../credentials/credential.js';
 import type { IssuerDial } from '../../credentials/oidc-request.js';
 import { codedError } from '../../lib/connection-failure.js';
 import { UpstreamError } from '../upstream-error.js';

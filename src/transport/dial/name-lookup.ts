@@ -10,6 +10,8 @@ const kept = 5_000;
 const slow = 1_000;
 /** Milliseconds that a socket waits for an address. glibc asks each server twice, for 5 s. */
 const patience = 20_000;
+/** How many names are remembered, besides those that somebody waits for. */
+const mostNames = 1_000;
 
 /** How a name was looked up the last time. */
 type Pace = 'new' | 'quick' | 'slow';
@@ -23,7 +25,7 @@ interface Answer {
 /** A socket that waits for an address. */
 type Waiter = (answer: Answer) => void;
 
-/** A host name of the configuration. */
+/** A host name. */
 interface Name {
   pace: Pace;
   /** Undefined if no lookup runs or waits for its turn. */
@@ -43,8 +45,8 @@ type Lookup = (
 /**
  * Looks host names up (getaddrinfo), so that one whose DNS server does not answer keeps no other one from its address. All who wait for a
  * name share one lookup. libuv uses at most half of its threads for lookups, and no lookup can be cancelled; so new names, names that were
- * slow the last time, and those that were quick each get at most half of what is left of these. Names come from the configuration alone,
- * and none is forgotten.
+ * slow the last time, and those that were quick each get at most half of what is left of these. Others than the operator may choose names,
+ * so only some are remembered.
  */
 export class NameLookups {
   readonly #slots: FairSlots<Pace>;
@@ -99,12 +101,21 @@ export class NameLookups {
   }
 
   #named(hostname: string): Name {
-    let name = this.#names.get(hostname);
-    if (name === undefined) {
-      name = { pace: 'new', waiting: undefined, answer: undefined, usableUntil: 0 };
-      this.#names.set(hostname, name);
-    }
+    const known = this.#names.get(hostname);
+    const name: Name = known ?? { pace: 'new', waiting: undefined, answer: undefined, usableUntil: 0 };
+    // As the newest one.
+    this.#names.delete(hostname);
+    if (this.#names.size >= mostNames) this.#forgetOldest();
+    this.#names.set(hostname, name);
     return name;
+  }
+
+  #forgetOldest(): void {
+    for (const [hostname, { waiting }] of this.#names) {
+      if (waiting !== undefined) continue;
+      this.#names.delete(hostname);
+      return;
+    }
   }
 
   async #answer(hostname: string, name: Name, waiting: Set<Waiter>): Promise<void> {
@@ -132,18 +143,26 @@ export class NameLookups {
 
 let shared: NameLookups | undefined;
 
+/** Why no connection may go to an IP address; undefined if one may. */
+export type RefuseAddress = (address: string) => Error | undefined;
+
 /**
  * Makes a socket whose host name is looked up with those of all other sockets of the process. A socket that closes waits for its address no
- * more.
+ * more. It connects to the addresses that were judged: if one of them is refused, to none.
  */
-export function connectByName<S extends net.Socket>(connect: (lookup: net.LookupFunction) => S): S {
+export function connectByName<S extends net.Socket>(
+  connect: (lookup: net.LookupFunction) => S,
+  refuse: RefuseAddress = () => undefined,
+): S {
   shared ??= new NameLookups(Number(process.env['UV_THREADPOOL_SIZE']) || 4);
   const names = shared;
   let leave = (): void => {};
   const socket = connect((hostname, { all }, callback) => {
     leave = names.wait(hostname, ({ error, addresses }) => {
       const [first] = addresses;
-      if (all || first === undefined) callback(error, [...addresses]);
+      const [refusal] = addresses.flatMap(({ address }) => refuse(address) ?? []);
+      if (refusal !== undefined) callback(refusal, []);
+      else if (all || first === undefined) callback(error, [...addresses]);
       else callback(error, first.address, first.family);
     });
   });

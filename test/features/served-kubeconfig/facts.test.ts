@@ -15,6 +15,7 @@ function factsFor(
     publicUrl = '',
     address = 'https://gw',
     users = [user],
+    shown = undefined as readonly string[] | undefined,
   } = {},
 ) {
   const parts = {
@@ -23,6 +24,7 @@ function factsFor(
       default: { name: contexts[0] ?? '' },
       names: new Set(served ?? contexts),
     },
+    shownTo: async () => ({ names: new Set(shown ?? ['', ...contexts]) }),
     apiPaths: { prefix: '/p', root: '/root', of: (name: string) => `/clusters/${name}` },
     addressFor: () => (address === '' ? undefined : address),
     certificate: () => ({ authority: 'PEM', isFor: (host: string) => host === 'gw.example' }),
@@ -32,14 +34,14 @@ function factsFor(
 }
 
 describe('what a kubeconfig for callers contains', () => {
-  it('is the context of / under a name of its own, and each that is served', () => {
+  it('is the context of / under a name of its own, and each that is served', async () => {
     for (const [contexts, served, root] of [
       [['a', 'b'], ['a', 'b'], 'kube-api-proxy'],
       [['a', 'b'], ['b'], 'a'],
       [['a', 'kube-api-proxy'], ['a', 'kube-api-proxy'], 'kube-api-proxy-current'],
       [[], [], 'kube-api-proxy'],
     ] as const) {
-      const facts = factsFor(alice, { contexts: [...contexts], served: [...served] });
+      const facts = await factsFor(alice, { contexts: [...contexts], served: [...served] });
       const namespace = contexts[0] === undefined ? '' : `ns-${contexts[0]}`;
       assert.deepEqual(facts, {
         address: 'https://gw',
@@ -54,19 +56,39 @@ describe('what a kubeconfig for callers contains', () => {
     }
   });
 
-  it('is one context for a stranger where callers authenticate, and all where they need not', () => {
+  it('is one context for a stranger where callers authenticate, and all where they need not', async () => {
     const own = [{ name: 'kube-api-proxy', path: '/p', namespace: '' }];
-    const stranger = factsFor({});
+    const stranger = await factsFor({});
     assert.deepEqual([stranger?.contexts, stranger?.isForStranger], [own, true]);
-    const open = factsFor({}, { users: [] });
+    const open = await factsFor({}, { users: [] });
     assert.deepEqual([open?.contexts.length, open?.isForStranger], [3, false]);
   });
 
-  it('has the authority of the certificate unless another program ends TLS, and needs an address', () => {
-    const authorityAt = (publicUrl: string) => factsFor(alice, { publicUrl })?.authority;
-    assert.deepEqual(['', 'https://gw.example/x', 'https://other.example'].map(authorityAt), [
-      ...['PEM', 'PEM', undefined],
+  it('has nothing of contexts that the caller is not shown, also where that is the one of /', async () => {
+    const contexts = ['a', 'b', 'kube-api-proxy'];
+    const named = async (...shown: string[]) =>
+      (await factsFor(alice, { contexts, shown }))?.contexts.map(({ name, path, namespace }) => [
+        ...[name, path, namespace],
+      ]);
+    const root = ['kube-api-proxy', '/p', ''];
+    assert.deepEqual(await named(), [root]);
+    assert.deepEqual(await named('b'), [root, ['b', '/clusters/b', 'ns-b']]);
+    assert.deepEqual(await named('a'), [
+      ['kube-api-proxy', '/root', 'ns-a'],
+      ['a', '/clusters/a', 'ns-a'],
     ]);
-    assert.equal(factsFor(alice, { address: '' }), undefined);
+    assert.deepEqual(
+      (await named('kube-api-proxy'))?.map(([name]) => name),
+      ['kube-api-proxy-current', 'kube-api-proxy'],
+    );
+  });
+
+  it('has the authority of the certificate unless another program ends TLS, and needs an address', async () => {
+    const authorityAt = async (publicUrl: string) => (await factsFor(alice, { publicUrl }))?.authority;
+    assert.deepEqual(
+      await Promise.all(['', 'https://gw.example/x', 'https://other.example'].map(authorityAt)),
+      [...['PEM', 'PEM', undefined]],
+    );
+    assert.equal(await factsFor(alice, { address: '' }), undefined);
   });
 });

@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type ServerResponse } from 'node:ht
 import type net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { serveHalfClosed } from '../../../src/server/listener/half-closed.js';
+import { serveHalfClosed } from '../../../src/server/listener/connections.js';
 import { inTurn, outlives } from '../../../src/server/listener/pipelining.js';
 import { connectRaw, type RawConnection } from '../../support/clients/raw-http.js';
 import { closed } from '../../support/closed.js';

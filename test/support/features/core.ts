@@ -13,6 +13,7 @@ export function createCore(parts: Partial<Core> = {}): Core {
     logger: { info: ignore, warn: ignore, error: ignore } as unknown as Logger,
     clock: systemClock,
     env: {},
+    listeners: () => [],
     version: '0.0.0',
     isLocal: true,
     rereadInterval: undefined,

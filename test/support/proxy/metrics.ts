@@ -7,7 +7,7 @@ import {
   type MetricsOptions,
 } from '../../../src/observability/metrics/metrics.js';
 import { authenticationMethods } from '../../../src/options/facts.js';
-import { endReasons } from '../../../src/request/end-reason.js';
+import { endReasons } from '../../../src/request/recorded-request.js';
 import { upstreamErrorReasons } from '../../../src/transport/upstream-error.js';
 
 /** Metrics without a program: those of the process, of all features, and of one cluster without connections and requests. */

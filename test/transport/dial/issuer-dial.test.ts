@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, describe, type TestContext, test } from 'node:test';
-import { CredentialError } from '../../../src/credentials/credential-source.js';
+import { CredentialError } from '../../../src/credentials/credential.js';
 import { askIssuer, createIssuerDispatcher } from '../../../src/credentials/oidc-request.js';
 import { createIssuerDial } from '../../../src/transport/dial/issuer-dial.js';
 import {

@@ -83,6 +83,21 @@ describe('a host name', () => {
     assert.equal(names.clock.pending, 1, 'nobody else waits');
   });
 
+  it('is forgotten after 1,000 others, unless somebody uses it or waits for it', async () => {
+    const names = new Names(16, name => name !== 'waits');
+    const answered = (name: string) => new Promise(resolve => names.lookups.wait(name, resolve));
+    const { results } = names.ask('waits');
+    for (const name of ['first', 'used', ...numbered('other', 998), 'used', 'last']) await answered(name);
+    names.asked.length = 0;
+    names.ask('waits', results);
+    for (const name of ['used', 'last', 'other-1']) await answered(name);
+    names.running[0]?.end();
+    await until(() => results.length === 2);
+    assert.deepEqual(names.asked, []);
+    await answered('first');
+    assert.deepEqual(names.asked, ['first']);
+  });
+
   it('that does not resolve says so to all who wait, and for 5 s', async () => {
     const names = new Names(4);
     const { results } = names.ask('a');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { FrameReader } from '../../../src/transport/http2/frame-reader.js';
+import { FrameReader } from '../../../src/transport/http2/inbound.js';
 import { allCuts } from '../../support/transport/answer-reader.js';
 import { type Frame, frame } from '../../support/upstreams/http2-frames.js';
 

@@ -1,5 +1,5 @@
-import { parseDuration } from '../../../lib/duration.js';
 import { isObject } from '../../../lib/json.js';
+import { parseDuration } from '../../../lib/value-type.js';
 import type { Path } from '../../../lib/yaml-document.js';
 import type { Report } from './problem.js';
 

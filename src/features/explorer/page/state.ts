@@ -22,6 +22,8 @@ export interface State {
   readonly session: Session;
   readonly address: Address;
   readonly clusters: readonly Cluster[];
+  /** Whether no other cluster is missing there because nobody could say whether the user may see it. */
+  readonly hasAllClusters: boolean;
   /** Who the user is for the proxy; undefined if it does not authenticate callers. */
   readonly caller: string | undefined;
   /** The cluster that is shown. */

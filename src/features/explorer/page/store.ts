@@ -29,6 +29,7 @@ export class Store {
     session: { kind: 'checking' },
     address: parseFragment('', []),
     clusters: [],
+    hasAllClusters: true,
     caller: undefined,
     cluster: undefined,
     namespace: '',
@@ -176,7 +177,7 @@ export class Store {
       this.#store();
       this.#set({
         session: { kind: 'open' },
-        clusters: clustersOf(answer),
+        ...clustersOf(answer),
         caller: answer.caller?.username,
         cluster: undefined,
       });
@@ -202,7 +203,7 @@ export class Store {
   async #readStates(signal: AbortSignal): Promise<void> {
     const answer = await this.client.own<ClustersAnswer>('/clusters', signal).catch(() => undefined);
     if (signal.aborted || answer === undefined) return;
-    this.#set({ clusters: clustersOf(answer) });
+    this.#set(clustersOf(answer));
     this.#go();
   }
 
@@ -222,8 +223,20 @@ export class Store {
     const index = isOther || this.state.index.kind !== 'ready' ? undefined : this.state.index.value;
     const namespace = namespaceAt(address, index) ?? (isOther ? '' : this.state.namespace);
     this.#set({ address: isSame ? this.state.address : address, cluster, namespace });
-    if (isOther) void this.#show(cluster);
+    if (cluster === undefined) this.#leaveCluster();
+    else if (isOther) void this.#show(cluster);
     else this.#visit();
+  }
+
+  /** No cluster in the list is at this address: it is gone, or the user is not shown it. */
+  #leaveCluster(): void {
+    const [first] = this.state.clusters;
+    this.#reading.abort();
+    this.#set({ index: { kind: 'failed', problem: 'no cluster that you are shown is at this address' } });
+    // Whoever is not shown the cluster of `/` begins at another one.
+    if (first === undefined || !/^#?\/?$/.test(browser.location.hash)) return;
+    browser.history.replaceState(null, '', `#${first.fragment}/`);
+    this.#go();
   }
 
   /** Keeps the namespace of the view; a view without one is in the last one that this caller had in this cluster. */

@@ -366,3 +366,30 @@ describe('a user who needs a token', () => {
     assert.equal(page.state.session.kind, 'closed');
   });
 });
+
+describe('a page whose user is not shown all clusters', () => {
+  const listed = (...names: object[]) => clusters({ clusters: names, isComplete: false });
+
+  it('begins at the first one where that of / is not among them, and says that others may be missing', async t => {
+    const { page, window, ready } = load(t, { answers: { '/-/clusters': listed(two) } });
+    const { cluster, hasAllClusters } = await ready();
+    assert.deepEqual([cluster?.name, hasAllClusters], ['two', false]);
+    assert.equal(window.location.hash, '#/clusters/two/');
+    assert.equal(page.state.session.kind, 'open');
+  });
+
+  it('says so at an address of none of them, and when the one that it shows goes', async t => {
+    const { answers, window, ready, until, pass } = load(t, { answers: { '/-/clusters': listed(two) } });
+    await ready();
+    const gone = 'no cluster that you are shown is at this address';
+    window.show('/api/v1/pods');
+    const { cluster, index } = await until(state => state.index.kind === 'failed');
+    assert.deepEqual([cluster, index], [undefined, { kind: 'failed', problem: gone }]);
+    window.show('/clusters/two/api/v1');
+    await ready();
+    answers['/-/clusters'] = clusters({ clusters: [] });
+    await pass(15_000);
+    const state = await until(state => state.index.kind === 'failed');
+    assert.deepEqual([state.cluster, state.hasAllClusters], [undefined, true]);
+  });
+});

@@ -9,6 +9,8 @@ export interface ClustersAnswer {
   readonly hasOwnAuthority: boolean;
   /** Who the proxy says the caller is; undefined if it does not authenticate callers. */
   readonly caller?: { readonly username: string };
+  /** False if some clusters are not listed because nobody could say whether the user may see them. */
+  readonly isComplete?: boolean;
   readonly clusters: readonly ClusterEntry[];
 }
 
@@ -25,6 +27,8 @@ interface ClusterEntry {
   /** When it began to fail. */
   readonly since?: string;
   readonly version?: string;
+  /** Nobody can say now whether the user may still see it. */
+  readonly access?: 'unknown';
 }
 
 /** A cluster that the user can choose. */
@@ -37,12 +41,15 @@ export interface Cluster extends Omit<ClusterEntry, 'path'> {
   readonly prefix: string;
 }
 
-/** The clusters to choose from, with the cluster of `/` first. */
-export function clustersOf({ root, clusters }: ClustersAnswer): readonly Cluster[] {
+/** The clusters to choose from, with the cluster of `/` first, if the user is shown it; and whether these are all. */
+export function clustersOf({ root, clusters, isComplete }: ClustersAnswer) {
   const all = clusters.map(({ path, ...entry }): Cluster => {
     return entry.current
       ? { ...entry, fragment: '', alias: path, prefix: root.path }
       : { ...entry, fragment: path, alias: path, prefix: path };
   });
-  return [...all.filter(({ current }) => current), ...all.filter(({ current }) => !current)];
+  return {
+    clusters: [...all.filter(({ current }) => current), ...all.filter(({ current }) => !current)],
+    hasAllClusters: isComplete ?? true,
+  };
 }

@@ -18,8 +18,12 @@ export function Away({ problem, isFinal }: { readonly problem: string; readonly 
     <section class="page away-page">
       <h1>{name || 'The API server'} cannot be read</h1>
       <Problem>
-        {cluster === undefined ? 'There is no answer' : 'The API server does not answer'}: {problem}.
-        {!isFinal && ` Trying again every ${retryInterval / 1_000} s.`}
+        {cluster !== undefined
+          ? 'The API server does not answer'
+          : isFinal
+            ? 'Look elsewhere'
+            : 'There is no answer'}
+        : {problem}.{!isFinal && ` Trying again every ${retryInterval / 1_000} s.`}
       </Problem>
       {reason !== undefined && !problem.includes(reason) && <p>The proxy says: {reason}.</p>}
       {since !== undefined && !Number.isNaN(began) && (
@@ -31,7 +35,7 @@ export function Away({ problem, isFinal }: { readonly problem: string; readonly 
           , for {humanDuration(Math.max(0, now - began))}.
         </p>
       )}
-      {isFinal && (
+      {isFinal && cluster !== undefined && (
         <button type="button" onClick={() => store.readAgain()}>
           Try again
         </button>

@@ -11,6 +11,7 @@ import { store } from '../store.js';
 export function Header() {
   const clusters = useStore(state => state.clusters);
   const cluster = useStore(state => state.cluster);
+  const hasAll = useStore(state => state.hasAllClusters);
   useStore(state => state.address);
   return (
     <header>
@@ -22,6 +23,7 @@ export function Header() {
       </a>
       {cluster !== undefined && clusters.length < 2 && <span class="muted wide">{cluster.name}</span>}
       {cluster !== undefined && clusters.length > 1 && <ClusterPicker chosen={cluster} clusters={clusters} />}
+      {!hasAll && <span class="muted wide">Other clusters do not answer</span>}
       <span class="space" />
       <WhoAmI />
     </header>
@@ -45,10 +47,10 @@ function ClusterPicker({
           location.hash = fragmentIn(currentTarget.value, store.state.address);
         }}
       >
-        {clusters.map(({ fragment, name, state, current }) => (
+        {clusters.map(({ fragment, name, state, access, current }) => (
           <option key={fragment} value={fragment}>
             {name || 'the API server'}
-            {current ? ' (current)' : ''} · {state}
+            {current ? ' (current)' : ''} · {access ?? state}
           </option>
         ))}
       </select>

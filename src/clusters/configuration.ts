@@ -66,7 +66,7 @@ export async function prepareEndpoint(
     env,
     refuse,
     ...given
-  }: Pick<ConfigurationOptions, 'env' | 'refuse'> & Pick<Endpoint, 'context' | 'outbound'>,
+  }: Pick<ConfigurationOptions, 'env' | 'refuse'> & Pick<Endpoint, 'context' | 'outbound' | 'refuseAddress'>,
   read: ReadFile,
 ): Promise<PreparedEndpoint | { readonly problems: readonly string[] }> {
   const trusted = await loadCertificateAuthority(config.certificateAuthority, read);

@@ -91,6 +91,11 @@ export function parseKubeconfig(
 
 type Report = (path: Path, problem: string) => void;
 
+/** The fields of a cluster that is not in a kubeconfig. What is wrong is reported at its path below `path`. */
+export function readCluster(value: unknown, path: Path, report: Report): Cluster {
+  return readFields<Cluster>(value, path, clusterFields, report);
+}
+
 /** Reads a list of `{name, [field]: {…}}`. Two entries with the same name in one file are a problem, as in client-go. */
 function readEntries<T extends object>(
   root: JsonObject,

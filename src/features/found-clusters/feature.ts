@@ -1,5 +1,5 @@
 import type { Feature } from '../../feature.js';
-import type { RegexpList } from '../../guard/regexp-list.js';
+import { type RegexpList, wholeRegexpList } from '../../guard/regexp-list.js';
 import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { clustersFromList } from './clusters-from.js';
 import { createFoundClustersMetrics, type FoundClustersMetrics } from './metrics.js';
@@ -9,6 +9,11 @@ const options = defineOptions('API server', {
     type: clustersFromList,
     default: '',
     help: 'Also serve the clusters that objects in a namespace of the cluster of / define, below /clusters/NAMESPACE.NAME/: Secrets of Cluster API (cluster-api). The namespace is that of the gateway by default. It can be repeated.',
+  },
+  clustersFromServers: {
+    type: wholeRegexpList,
+    default: '',
+    help: "Hosts that the servers of such clusters may have, by whole names or addresses, without ports; all by default. Loopback, link-local, multicast and metadata addresses and the gateway's own are refused, but for a loopback address in a URL that one of these matches.",
   },
 });
 
@@ -21,7 +26,11 @@ export const foundClusters = {
   clusters: { flag: '--clusters-from', isOn: ({ clustersFrom }) => clustersFrom.length > 0 },
   metrics: createFoundClustersMetrics,
 
-  async create({ clustersFrom, contexts }, { cluster, registry, env, logger, clock }, metrics) {
+  async create(
+    { clustersFrom, clustersFromServers, contexts },
+    { cluster, registry, env, logger, clock, listeners },
+    metrics,
+  ) {
     if (clustersFrom.length === 0) return undefined;
     const [{ FoundClusters }, { kinds }, { StreamsOfFound }, { ownNamespace }] = await Promise.all([
       import('./found-clusters.js'),
@@ -33,6 +42,7 @@ export const foundClusters = {
     const found = new FoundClusters({
       ...{ cluster, registry, streams, env, logger, clock },
       serves: name => contexts.matches(name),
+      servers: { hosts: clustersFromServers, listeners },
     });
     metrics.count(found);
     return {

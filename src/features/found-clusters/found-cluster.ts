@@ -3,6 +3,8 @@ import { type PreparedEndpoint, prepareEndpoint } from '../../clusters/configura
 import type { Endpoint } from '../../clusters/endpoint.js';
 import type { AddedCluster } from '../../clusters/registry.js';
 import { urlOf } from '../../kubeconfig/server-address.js';
+import type { ClientConfig } from '../../kubeconfig/types.js';
+import { judgeAddresses, type ServerRules, serverProblem } from './addresses.js';
 import { ChangingSource } from './changing-source.js';
 import { type FoundConfig, refusal } from './found-config.js';
 import type { Kind } from './kind.js';
@@ -22,6 +24,7 @@ export interface FoundObject {
 export interface FoundClusterParts {
   /** That of the process: it may name a proxy server for connections. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly servers: ServerRules;
   /** Reads the object again at once. */
   readonly readAgain: (cluster: FoundCluster) => Promise<void>;
 }
@@ -67,9 +70,7 @@ export class FoundCluster implements AddedCluster {
 
   /** Takes what a version of the object says. If that cannot be used, the last good one stays in use. */
   async take(found: FoundConfig): Promise<void> {
-    const { env } = this.#parts;
-    const options = { context: this.name, env, outbound: outboundFields };
-    const prepared = 'problems' in found ? found : await prepareEndpoint(found.config, options, readNothing);
+    const prepared = 'problems' in found ? found : await this.#prepare(found.config);
     if ('problems' in prepared) {
       this.problem = refusal(prepared.problems).problems.join('; ');
       return;
@@ -78,6 +79,15 @@ export class FoundCluster implements AddedCluster {
     this.#prepared = prepared;
     if ('config' in found) this.server = urlOf(found.config.server);
     if (this.#inUse !== undefined) this.#change(this.#inUse, prepared);
+  }
+
+  async #prepare(config: ClientConfig): ReturnType<typeof prepareEndpoint> {
+    const { env, servers } = this.#parts;
+    const problem = serverProblem(config.server, servers);
+    if (problem !== undefined) return { problems: [problem] };
+    const refuseAddress = judgeAddresses(config.server, servers);
+    const given = { context: this.name, env, outbound: outboundFields, refuseAddress };
+    return prepareEndpoint(config, given, readNothing);
   }
 
   /** As `AddedCluster.follow`. */

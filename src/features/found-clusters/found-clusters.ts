@@ -7,6 +7,7 @@ import { isObject, type JsonObject, parseObject } from '../../lib/json.js';
 import { within } from '../../lib/promises.js';
 import type { Logger } from '../../observability/log/logger.js';
 import { FollowedList, type ObjectChange } from '../common/followed-list.js';
+import type { ServerRules } from './addresses.js';
 import { FoundCluster, type FoundObject } from './found-cluster.js';
 import type { Kind } from './kind.js';
 import type { StreamsOfFound } from './open-streams.js';
@@ -27,6 +28,7 @@ export interface FoundClustersParts {
   /** Whether a cluster of this name is served. */
   readonly serves: (name: string) => boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly servers: ServerRules;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
   readonly clock: Clock;
 }
@@ -156,7 +158,7 @@ export class FoundClusters {
     this.#refused.delete(path);
     const readAgain = (cluster: FoundCluster) =>
       within(rereadTimeout, this.#readings.ask(cluster), () => undefined);
-    const found = new FoundCluster(object, { env: this.#parts.env, readAgain }, () => this.#displaced(found));
+    const found = new FoundCluster(object, { ...this.#parts, readAgain }, () => this.#displaced(found));
     this.#found.set(name, found);
     void this.#readings.ask(found);
   }

@@ -7,14 +7,14 @@ import {
   type ServerRules,
   serverProblem,
 } from '../../../src/features/found-clusters/addresses.js';
-import { serverOptions } from '../../../src/features/found-clusters/options.js';
+import { wholeRegexpList } from '../../../src/guard/regexp-list.js';
 import { parseServerAddress } from '../../../src/kubeconfig/server-address.js';
 import { UpstreamError } from '../../../src/transport/upstream-error.js';
 import { parsedValue } from '../../support/option-value.js';
 
 function rules(hosts = '', ...listeners: (readonly [address: string, port: number])[]): ServerRules {
   return {
-    hosts: parsedValue(serverOptions.clustersFromServers.type, hosts),
+    hosts: parsedValue(wholeRegexpList, hosts),
     listeners: () =>
       listeners.map(
         ([address, port]): AddressInfo => ({

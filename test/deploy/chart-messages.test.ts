@@ -23,6 +23,7 @@ helmTest('the chart rejects an unknown value and a value of another type', () =>
   assert.match(problemWith('acceptHosts=["a,b"]'), /at '\/acceptHosts\/0'/);
   assert.match(problemWith('publicURL="http://gw.example"'), /at '\/publicURL'/);
   assert.match(problemWith('tls.issuerRef={"kind":"ClusterIssuer"}'), /missing property 'name'/);
+  assert.match(problemWith('clusters.from=["cluster-api:*"]'), /at '\/clusters\/from\/0'/);
   assert.match(problemWith('oidc.ca="/etc/issuer.crt"'), /at '\/oidc\/ca'/);
 });
 

@@ -75,6 +75,10 @@ const settings: Readonly<Record<string, readonly [value: unknown, made: RegExp]>
     true,
     /"resources":\["roles","clusterroles","rolebindings","clusterrolebindings"\].+"--filter-namespaces"/,
   ],
+  'clusters.from': [
+    ['cluster-api:fleet'],
+    /"kind":"Role".+"namespace":"fleet".+"resources":\["secrets"\].+"--clusters-from=cluster-api:fleet"/,
+  ],
   'streams.recheck': ['60s', /--recheck-streams=60s"/],
   'sharedWatches.acrossUsers': [
     true,

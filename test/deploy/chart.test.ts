@@ -24,7 +24,7 @@ helmTest('the manifests of deploy/gateway and deploy/monitoring are those of the
     [...made.keys()].sort(),
     [
       ...['deployment', 'horizontal-pod-autoscaler', 'network-policy', 'pod-disruption-budget'],
-      ...['rbac-constrained', 'rbac', 'service'],
+      ...['rbac-clusters', 'rbac-constrained', 'rbac', 'service'],
     ]
       .map(name => `deploy/gateway/${name}.yaml`)
       .concat('deploy/monitoring/prometheus-rule.yaml'),
@@ -94,6 +94,33 @@ helmTest(
       ['users', undefined],
       ['groups', ['system:authenticated']],
     ]);
+  },
+);
+
+helmTest(
+  'the gateway may read what clusters are found by, in the namespaces of clusters.from, and nothing else',
+  () => {
+    const rights = (from: readonly string[]) =>
+      template({ 'clusters.from': from }).flatMap(({ kind, metadata, rules, roleRef }) => {
+        if (kind === 'RoleBinding') return [[metadata.namespace, roleRef?.kind, roleRef?.name]];
+        return kind === 'Role' ? [[metadata.namespace, metadata.name, rules]] : [];
+      });
+    const name = 'kube-api-proxy:kube-api-proxy:clusters';
+    const verbs = ['get', 'list', 'watch'];
+    const secrets = { apiGroups: [''], resources: ['secrets'], verbs };
+    const profiles = { apiGroups: ['multicluster.x-k8s.io'], resources: ['clusterprofiles'], verbs };
+    assert.deepEqual(rights([]), []);
+    assert.deepEqual(rights(['cluster-api:fleet', 'cluster-profile', 'cluster-profile:fleet']), [
+      ['fleet', name, [secrets, profiles]],
+      ['fleet', 'Role', name],
+      ['kube-api-proxy', name, [profiles]],
+      ['kube-api-proxy', 'Role', name],
+    ]);
+    const others = (from: readonly string[]) =>
+      template({ 'clusters.from': from, 'tls.secretName': 'tls' }).filter(
+        ({ kind, metadata }) => !/Deployment/.test(kind) && metadata.name !== name,
+      );
+    assert.deepEqual(others(['cluster-api:fleet']), others([]));
   },
 );
 

@@ -14,6 +14,7 @@ export function manifestsOfChart(): ReadonlyMap<string, string> {
   return new Map([
     ...filesOf('gateway', gateway),
     ['deploy/gateway/rbac-constrained.yaml', constrainedRoles(gateway)],
+    ['deploy/gateway/rbac-clusters.yaml', clusterRoles(gateway)],
     ...filesOf('monitoring', [
       '--namespace=monitoring',
       '--set=callers.mode=everyone',
@@ -31,6 +32,12 @@ function constrainedRoles(gateway: readonly string[]): string {
     ...['--show-only=templates/rbac.yaml', '--show-only=templates/acts.yaml'],
   ]);
   return [...files.values()].join('---\n').replaceAll(`---\n${notice}`, '---\n');
+}
+
+/** The rights to find clusters. */
+function clusterRoles(gateway: readonly string[]): string {
+  const more = ['--set=clusters.from={cluster-api:fleet}', '--show-only=templates/clusters.yaml'];
+  return [...filesOf('gateway', [...gateway, ...more]).values()].join('---\n');
 }
 
 /** One file for each template, with the objects that it makes. */

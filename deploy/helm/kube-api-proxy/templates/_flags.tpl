@@ -102,6 +102,9 @@
 # Who may not list namespaces gets those that they may get.
 - --filter-namespaces
 {{- end }}
+{{- range .Values.clusters.from }}
+- {{ printf "--clusters-from=%s" . | quote }}
+{{- end }}
 {{- if .Values.auditLog }}
 # Who did what, on stdout; the program's own log is on stderr. Every line of both is JSON.
 - --audit-log-path=-

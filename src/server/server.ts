@@ -168,7 +168,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
       create({
         metrics,
         health,
-        isCaller: request => knows(authentication, request),
+        // What readyz says to callers alone may name any cluster.
+        isCaller: async request => showClusters === undefined && knows(authentication, request),
         clusterStates,
         shownTo: createShownTo(showClusters, registry),
         apiPaths,

@@ -1,6 +1,7 @@
 import type { Cluster } from '../../clusters/cluster.js';
 import { type ChosenFrom, namesOf, type ShownClusters } from '../../clusters/shown.js';
 import { impersonationOf, userOfImpersonation } from '../../kubernetes/impersonation.js';
+import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import type { Clock } from '../../lib/clock.js';
 import { digest } from '../../lib/json.js';
@@ -96,8 +97,9 @@ export class ClusterAccess {
       const attributes = { resourceAttributes: this.#right };
       const { isAllowed, hasError } = await this.#parts.reviews.ask({ cluster, as, attributes, access });
       return isAllowed || (hasError ? undefined : false);
-    } catch {
-      return undefined;
+    } catch (error) {
+      // The gateway itself sends nothing there as this caller.
+      return error instanceof StatusError && error.code === 403 ? false : undefined;
     }
   }
 

@@ -4,6 +4,7 @@ import type { Cluster } from '../../../src/clusters/cluster.js';
 import type { ChosenFrom } from '../../../src/clusters/shown.js';
 import { ClusterAccess } from '../../../src/features/cluster-access/cluster-access.js';
 import { namedUser } from '../../../src/kubernetes/impersonation.js';
+import { StatusError } from '../../../src/kubernetes/status.js';
 import type { UserInfo } from '../../../src/kubernetes/user-info.js';
 import { Deferred } from '../../../src/lib/promises.js';
 import type { Question, Verdict } from '../../../src/reviews/reviews.js';
@@ -14,7 +15,7 @@ const userNamed = (username: string): UserInfo => {
   return { username, uid: undefined, groups: [], extra: new Map() };
 };
 const [alice, bob] = [userNamed('alice'), userNamed('bob')];
-type Answer = boolean | 'silence' | 'error' | 'half' | 'broken';
+type Answer = boolean | 'silence' | 'error' | 'refused' | 'broken';
 
 /** A gateway whose `/` is the cluster `root`, with clusters that answer as the test says. */
 function gatewayWith(names: readonly string[], answerOf: (user: string, cluster: string) => Answer) {
@@ -42,7 +43,8 @@ function gatewayWith(names: readonly string[], answerOf: (user: string, cluster:
     if (answer === 'silence') await new Deferred().promise;
     await Promise.resolve();
     open--;
-    if (answer === 'broken') throw new Error('refused');
+    if (answer === 'broken') throw new Error('broken');
+    if (answer === 'refused') throw new StatusError(403, 'not as this user');
     return { isAllowed: answer === true, reason: '', hasError: answer === 'error' };
   };
   const access = new ClusterAccess(right, { clock, reviews: { ask } });
@@ -81,8 +83,8 @@ describe('the clusters that a caller is shown', () => {
     );
   });
 
-  it('are complete if all have answered', async () => {
-    const gateway = gatewayWith(['a', 'b'], (_user, name) => name === 'b');
+  it('are complete if all have answered, or the gateway sends nothing there as the caller', async () => {
+    const gateway = gatewayWith(['a', 'b', 'c'], (_user, name) => (name === 'c' ? 'refused' : name === 'b'));
     assert.deepEqual(await gateway.list(alice), ['b', true]);
   });
 

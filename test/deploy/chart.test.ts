@@ -112,8 +112,8 @@ helmTest(
     assert.deepEqual(rights([]), []);
     assert.deepEqual(rights(['cluster-api:fleet', 'cluster-profile', 'cluster-profile:fleet']), [
       ['fleet', name, [secrets, profiles]],
-      ['fleet', 'Role', name],
       ['kube-api-proxy', name, [profiles]],
+      ['fleet', 'Role', name],
       ['kube-api-proxy', 'Role', name],
     ]);
     const others = (from: readonly string[]) =>

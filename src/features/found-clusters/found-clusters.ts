@@ -173,23 +173,24 @@ export class FoundClusters {
     const read = parseObject(text) ?? {};
     const uid = isObject(read['metadata']) ? read['metadata']['uid'] : undefined;
     if (uid !== object.uid) return;
-    const before = found.problem;
+    const { problem, server } = found;
     const config = await object.kind.read(read);
     if (this.#found.get(found.name) !== found) return;
     await found.take(config);
-    if (this.#found.get(found.name) === found) this.#serve(found, before);
+    if (this.#found.get(found.name) === found) this.#serve(found, { problem, server });
   }
 
-  #serve(found: FoundCluster, before: string | undefined): void {
+  /** @param before What the version before it said. */
+  #serve(found: FoundCluster, before: Pick<FoundCluster, 'problem' | 'server'>): void {
     const { registry, logger } = this.#parts;
     const { name, problem, server, isUsable } = found;
     if (!registry.add(found)) {
       this.#displaced(found);
       return;
     }
-    if (problem === before) return;
+    if (problem === before.problem && server === before.server) return;
     const fields = { cluster: name, ...(server !== '' && { server }) };
-    if (problem === undefined) logger.info(fields, 'a cluster that was found can be used');
+    if (problem === undefined) logger.info(fields, 'a cluster was found, or its object has changed');
     else if (isUsable) {
       logger.warn(
         { ...fields, problem },

@@ -5,6 +5,7 @@ import type { RequestHead } from '../http/request-head.js';
 import type { CallerEntry } from '../kubeconfig/types.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import type { JsonObject } from '../lib/json.js';
+import type { PhaseObserver } from '../lib/phases.js';
 import type { ImpersonationTarget } from '../reviews/own-rights.js';
 import type { BearerToken } from './bearer-token.js';
 
@@ -111,7 +112,9 @@ export interface AuthenticationRequest {
   /** The cluster that the request goes to. What another cluster says about a caller is not valid there. */
   readonly cluster: Cluster;
   /** The endpoint that the request is judged for, after opening the cluster if this is its first request. Rejects with a StatusError of 503. */
-  openCluster(): Endpoint | Promise<Endpoint>;
+  openCluster(phases?: PhaseObserver): Endpoint | Promise<Endpoint>;
+  /** Is told what the request waits for; undefined if nobody sends it, or nobody wants to know. */
+  readonly record?: { readonly phases?: PhaseObserver | undefined };
 }
 
 /** What the proxy must be allowed to impersonate for users with a uid. */

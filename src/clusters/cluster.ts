@@ -67,7 +67,9 @@ export class Cluster<Metrics = ClusterMetrics> implements AccessSource {
   endpoint: Endpoint | undefined;
   /** The access that requests use without asking, until a 401 or another endpoint ends it; undefined if its credential may end by itself. */
   current: Access | undefined;
-  #opening: Promise<void> | undefined;
+  #opening: Promise<Endpoint> | undefined;
+  /** The access with a credential that is waited for. */
+  #awaited: { readonly credential: Promise<Credential>; readonly access: Promise<Access> } | undefined;
   #followed: { close(): void } | undefined;
   #failure: { readonly error: Error; readonly at: number } | undefined;
   #onReplace: () => void = () => {};
@@ -119,16 +121,15 @@ export class Cluster<Metrics = ClusterMetrics> implements AccessSource {
 
   /**
    * Reads the configuration if it was not read yet. Resolves to the endpoint. Rejects with a ConfigurationError, and then with the same
-   * error for one second.
+   * error for one second. All callers that wait share one promise.
    */
-  async open(): Promise<Endpoint> {
-    if (this.endpoint !== undefined) return this.endpoint;
+  open(): Promise<Endpoint> {
+    if (this.endpoint !== undefined) return Promise.resolve(this.endpoint);
     if (this.#failure !== undefined && performance.now() - this.#failure.at < retryInterval) {
-      throw this.#failure.error;
+      return Promise.reject(this.#failure.error);
     }
-    this.#opening ??= this.#read();
-    await this.#opening;
-    return this.open();
+    this.#opening ??= this.#read().then(() => this.open());
+    return this.#opening;
   }
 
   async #read(): Promise<void> {
@@ -152,13 +153,19 @@ export class Cluster<Metrics = ClusterMetrics> implements AccessSource {
 
   /**
    * Finds the access for a request now, and keeps it as the current one if its credential lasts. It is a promise only while the cluster is
-   * not open or there is no credential. It rejects with a ConfigurationError or a CredentialError. If the endpoint is replaced meanwhile, the access belongs to the new endpoint.
+   * not open or there is no credential; all callers that wait for the same credential share it. It rejects with a ConfigurationError or a CredentialError. If the endpoint is replaced meanwhile, the access belongs to the new endpoint.
    */
   access(): Access | Promise<Access> {
     const endpoint = this.endpoint;
     if (endpoint === undefined) return this.open().then(() => this.access());
     const credential = endpoint.source.get();
     if (!(credential instanceof Promise)) return this.#keep(endpoint, credential);
+    if (this.#awaited?.credential !== credential)
+      this.#awaited = { credential, access: this.#accessWith(endpoint, credential) };
+    return this.#awaited.access;
+  }
+
+  #accessWith(endpoint: Endpoint, credential: Promise<Credential>): Promise<Access> {
     return credential.then(
       late => (endpoint === this.endpoint ? this.#keep(endpoint, late) : this.access()),
       (error: unknown) => {

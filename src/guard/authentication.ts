@@ -11,7 +11,6 @@ import { Rejection } from './rejection.js';
 /** The caller is known. */
 export const authentication = {
   name: 'authentication',
-  waitsFor: 'authentication',
   stage: 'caller',
   options: {},
   reasons: ['unauthenticated', 'identity'],

@@ -1,5 +1,4 @@
 import type { IntersectionOf } from '../lib/option.js';
-import { timed } from '../lib/phases.js';
 import type { OpenRequest, Operation, RequestContext } from '../request/context.js';
 import type { Mount } from '../request/mount.js';
 import {
@@ -76,11 +75,10 @@ export class GuardChain {
     if (request.record.hasEnded) return;
     try {
       for (let index = from; index < guards.length; index++) {
-        const { guard, check } = guards[index] as CreatedGuard;
+        const { check } = guards[index] as CreatedGuard;
         const verdict = check(request);
         if (verdict === undefined) continue;
         if (verdict === answered) return;
-        if (guard.waitsFor !== undefined) timed(request.record.trace, guard.waitsFor, verdict);
         verdict.then(() => this.#run(guards, index + 1, request, done), done);
         return;
       }

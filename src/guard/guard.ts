@@ -1,6 +1,5 @@
 import type { Authentication } from '../authentication/authentication.js';
 import type { OptionOwner } from '../lib/option.js';
-import type { Phase } from '../lib/phases.js';
 import type { AuthenticationMetrics } from '../observability/metrics/authentication-metrics.js';
 import type { OpenRequest, Operation, RequestContext } from '../request/context.js';
 import type { Mount } from '../request/mount.js';
@@ -65,8 +64,6 @@ export interface Guard<Options = never, Metrics = undefined> extends OptionOwner
   readonly stage: (typeof stages)[number];
   /** Why it rejects: values of `reason` in kube_api_proxy_rejected_requests_total. */
   readonly reasons: readonly string[];
-  /** What a request waits for if the check returns a promise; undefined if it never does, or tells it itself. */
-  readonly waitsFor?: Phase;
   /** Whether it judges the requests of a mount. */
   judges(mount: Mount): boolean;
   /** Undefined if the options do not turn the rule on. */

@@ -9,7 +9,6 @@ import { Rejection } from './rejection.js';
  */
 export const openCluster = {
   name: 'open cluster',
-  waitsFor: 'credential',
   stage: 'operation',
   options: {},
   reasons: [],
@@ -18,7 +17,7 @@ export const openCluster = {
 } as const satisfies Guard;
 
 async function open(request: RequestContext): Promise<void> {
-  await request.openCluster();
+  await request.openCluster(request.record.phases);
 }
 
 /** If the configuration of the cluster impersonates a user, the proxy's callers do not. */

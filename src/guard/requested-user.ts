@@ -15,7 +15,6 @@ import { Rejection } from './rejection.js';
 /** A caller acts as another user only if the API server lets the caller impersonate that one: `kubectl --as`. */
 export const requestedUser = {
   name: 'requested user',
-  waitsFor: 'review',
   stage: 'user',
   options: {},
   reasons: ['impersonation', 'bad_request'],
@@ -48,7 +47,8 @@ export const requestedUser = {
       const caller = request.caller as UserInfo;
       const wish = attributesOf(request.path.info, request.path.forServer.query);
       const { user, headers } = requested;
-      const by = await permitUser(reviews, { caller, cluster, endpoint, mount }, requested, wish);
+      const { phases } = request.record;
+      const by = await permitUser(reviews, { caller, cluster, endpoint, mount, phases }, requested, wish);
       request.impersonated = { user, headers, by };
       request.record.impersonatedUser = user.username;
       impersonated('allowed');

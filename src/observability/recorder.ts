@@ -27,7 +27,7 @@ export interface RecordedRequest {
 export interface Recording {
   /** The API server gets it as Audit-ID, and so do clients with an error of the proxy's own. At most one recorder has one. */
   readonly auditId?: string;
-  /** The place of the request in a trace. At most one recorder has one, and then the phases of the request are told to it. */
+  /** The place of the request in a trace. At most one recorder has one. */
   readonly trace?: RequestTrace | undefined;
   /** The guards have let the request pass, so that the caller is known, if there is one. */
   received(): void;
@@ -43,9 +43,27 @@ export interface Recording {
 }
 
 /** A request in a trace (W3C Trace Context). */
-export interface RequestTrace extends PhaseObserver {
+export interface RequestTrace {
   /** What the log and other records have of it; undefined if nobody can look it up, because it is not sampled. */
-  readonly ids: { readonly trace: string; readonly span: string } | undefined;
+  readonly ids: TraceIds | undefined;
   /** The fields for the API server, in place of the client's own: name, value, …. */
   readonly fields: readonly string[];
+  /** Is told the phases of the request; undefined if it is not sampled. */
+  readonly phases: PhaseObserver | undefined;
+  /** For requests of the proxy's own whose answer others get too. It keeps nothing of this request. */
+  readonly shared: SharedTraces;
+  /** The answer is also that of another request, which others share. */
+  joins(shared: TraceIds | undefined): void;
+}
+
+/** Names a span. */
+export interface TraceIds {
+  readonly trace: string;
+  readonly span: string;
+}
+
+/** Begins traces, each of which belongs to no client. */
+export interface SharedTraces {
+  /** A request of the proxy's own begins. Its last call will be `completed`. */
+  begin(): Recording & { readonly trace: RequestTrace };
 }

@@ -6,6 +6,7 @@ import { sameOriginOnly } from '../http/header-fields.js';
 import type { Http2Answer } from '../http/http2-answer.js';
 import { RequestHead, type RequestMessage } from '../http/request-head.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
+import { type PhaseObserver, timed } from '../lib/phases.js';
 import type { PermittedUser } from '../reviews/impersonation-reviews.js';
 import type { Destination, Mount } from './mount.js';
 import type { RequestRecord } from './record.js';
@@ -36,9 +37,10 @@ export class Operation {
   }
 
   /** Returns the endpoint, after opening the cluster if this is its first request. Rejects with a ConfigurationError. */
-  openCluster(): Endpoint | Promise<Endpoint> {
+  openCluster(phases?: PhaseObserver): Endpoint | Promise<Endpoint> {
     if (this.endpoint !== undefined) return this.endpoint;
-    return this.cluster.open().then(endpoint => {
+    const opening = this.cluster.open();
+    return timed(phases, 'credential', opening, opening).then(endpoint => {
       this.endpoint = endpoint;
       return endpoint;
     });

@@ -52,8 +52,9 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   readonly recordings: readonly Recording[] | undefined;
   /** The Audit-ID that a recorder has given or taken over. */
   readonly ownAuditId: string | undefined;
-  /** Its place in a trace, which is told its phases; undefined without a recorder that traces. */
+  /** Its place in a trace; undefined without a recorder that traces. */
   readonly trace: RequestTrace | undefined;
+  readonly phases: CallObserver['phases'];
   /** The authorizer that has denied it, before the API server; undefined if none has. */
   deniedBy: string | undefined;
   /** Why the answer is not the API server's own, or is incomplete. */
@@ -83,6 +84,7 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
         this.recordings = recordings;
         this.ownAuditId = recordings.find(({ auditId }) => auditId !== undefined)?.auditId;
         this.trace = recordings.find(({ trace }) => trace !== undefined)?.trace;
+        this.phases = this.trace?.phases;
         this.sent = ({ user, host }) => {
           for (const recording of recordings) recording.sentAs(user, host);
         };

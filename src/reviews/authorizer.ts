@@ -1,4 +1,5 @@
 import type { UserInfo } from '../kubernetes/user-info.js';
+import type { PhaseObserver } from '../lib/phases.js';
 import type { Attributes } from './attributes.js';
 
 /** What a user wants to do, and where. */
@@ -8,6 +9,8 @@ export interface Wish {
   readonly attributes: Attributes;
   /** Name of the cluster's context. */
   readonly cluster: string;
+  /** Is told how long a request waits for an authorizer that asks another server. */
+  readonly phases?: PhaseObserver | undefined;
 }
 
 /** A no of an authorizer. */

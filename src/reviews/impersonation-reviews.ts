@@ -8,6 +8,7 @@ import type { RequestedUser } from '../kubernetes/requested-user.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import { parseObject } from '../lib/json.js';
+import type { PhaseObserver } from '../lib/phases.js';
 import { refusedCredential, UpstreamError } from '../transport/upstream-error.js';
 import { type Attributes, impersonateOn, verbOf } from './attributes.js';
 import { TooManyReviewsError } from './authorizer.js';
@@ -21,6 +22,8 @@ interface Impersonator {
   /** The endpoint that the caller's request is judged for. No other one may answer a review. */
   readonly endpoint: Endpoint;
   readonly mount: { readonly namesContext: boolean };
+  /** Is told how long the caller's request waits. */
+  readonly phases?: PhaseObserver | undefined;
 }
 
 /** A user that a caller acts as, with the permission of the API server. */
@@ -116,9 +119,9 @@ class CallerRights {
   }
 
   async #refusal(attributes: Attributes): Promise<StatusError | undefined> {
-    const { caller } = this.#impersonator;
+    const { caller, phases } = this.#impersonator;
     try {
-      const verdict = await this.#reviews.ask(impersonationQuestion(this.#impersonator, attributes));
+      const verdict = await this.#reviews.ask(impersonationQuestion(this.#impersonator, attributes), phases);
       const { isAllowed, hasError, reason, deniedBy } = verdict;
       // The API server refuses an impersonation about which its authorizer has an error, whatever else that says.
       if (isAllowed && !hasError) return undefined;

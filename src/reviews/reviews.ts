@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.js';
 import { FairSlots } from '../lib/fair-slots.js';
 import { digest } from '../lib/json.js';
 import { Moment } from '../lib/moment.js';
+import { type PhaseObserver, timed } from '../lib/phases.js';
 import type { AccessConditions, UserIdentity } from '../transport/access.js';
 import { type ReviewingCluster, reviewAccess } from './access-review.js';
 import type { Attributes } from './attributes.js';
@@ -131,9 +132,11 @@ export class Reviews {
 
   /**
    * The answer. A permission may be remembered. Rejects with an OwnRefusalError, with a TooManyReviewsError, or with the error of the request.
+   *
+   * @param phases Is told how long the request that asks waits.
    */
-  async ask(question: Question): Promise<Verdict> {
-    const wish = this.#wishOf(question);
+  async ask(question: Question, phases?: PhaseObserver): Promise<Verdict> {
+    const wish = this.#wishOf(question, phases);
     const denial = wish && (await this.denialOf(wish));
     if (denial !== undefined) {
       const { by: deniedBy, reason, error } = denial;
@@ -142,7 +145,8 @@ export class Reviews {
     const answers = this.#answersOf(question);
     const key = memoryKey(question);
     if (this.#isPermitted(answers, key)) return permission;
-    return answers.pending.get(key) ?? this.#begin(answers, key, question);
+    const review = answers.pending.get(key) ?? this.#begin(answers, key, question);
+    return timed(phases, 'review', review, review);
   }
 
   /**
@@ -177,10 +181,10 @@ export class Reviews {
   }
 
   /** What added authorizers are asked; undefined if they are not, because there are none, or it is about the proxy's own identity. */
-  #wishOf({ as, attributes, cluster }: Question): Wish | undefined {
+  #wishOf({ as, attributes, cluster }: Question, phases?: PhaseObserver): Wish | undefined {
     if (as === 'configured' || this.#authorizers.length === 0) return undefined;
     const user = impersonatedUser(as);
-    return user && { user, attributes, cluster: cluster.name };
+    return user && { user, attributes, cluster: cluster.name, phases };
   }
 
   #begin(answers: Answers, key: string, question: Question): Promise<Verdict> {

@@ -25,7 +25,7 @@ export interface CallObserver {
   /** The response that counts is a 401 about the proxy's own credential. */
   unauthorized?(): void;
   /** Is told how long the credential, the connection, the head and the body of the response take; undefined if nobody wants to know. */
-  readonly trace?: PhaseObserver | undefined;
+  readonly phases?: PhaseObserver | undefined;
   /** The call is over; no other call of the observer follows. */
   ended?(reason: CallEnd): void;
 }
@@ -79,7 +79,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
     this.#request = request;
     this.#sink = sink;
     this.#observer = observer;
-    this.#phases = observer.trace && new CallPhases(observer.trace);
+    this.#phases = observer.phases && new CallPhases(observer.phases);
     this.#mayRenew = !request.bringsAuthorization;
   }
 
@@ -88,7 +88,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
     try {
       const access = this.#source.current ?? this.#source.access();
       if (access instanceof Promise) {
-        const waited = timed(this.#observer.trace, 'credential', access, access);
+        const waited = timed(this.#observer.phases, 'credential', access, access);
         waited.then(late => this.#send(late)).catch(this.#onThrow);
       } else this.#send(access);
     } catch (error) {
@@ -176,7 +176,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
     this.state = 'renewing';
     this.#held = response;
     this.#lease?.pause();
-    timed(this.#observer.trace, 'credential', renewal, renewal)
+    timed(this.#observer.phases, 'credential', renewal, renewal)
       .then(next => this.#onRenewal(next, response))
       .catch(this.#onThrow);
     return response;

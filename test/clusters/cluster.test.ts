@@ -162,6 +162,9 @@ describe('an access', () => {
     const { source, questions } = controlled();
     one.replace(endpoint(source));
     assert.equal(one.current, undefined);
+    assert.equal(one.access(), one.access(), 'all who wait share one promise');
+    const unread = follow(() => new Promise(() => {}));
+    assert.equal(unread.open(), unread.open(), 'and until its configuration is read');
     const waiting = request(one);
     questions[0]?.give('t-2');
     assert.equal((await waiting).headers['authorization'], 'Bearer t-2');

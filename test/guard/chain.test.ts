@@ -15,7 +15,6 @@ interface Rule {
   readonly check: OpenCheck | undefined;
   readonly stage?: Guard['stage'];
   readonly judges?: Guard['judges'];
-  readonly waitsFor?: Guard['waitsFor'];
   readonly judgesOperations?: true;
 }
 
@@ -66,35 +65,6 @@ describe('the chain of guards', () => {
     assert.deepEqual(asked.splice(0), ['first', 'second', 'third']);
     assert.deepEqual(await outcomeOf(chain, requestOf('GET /', {}, { mount: { isApi: false } })), passed);
     assert.deepEqual(asked, ['first', 'second', 'of pages', 'third']);
-  });
-
-  it('tells how long a request waits for a guard that may have to wait, and whether that failed', async () => {
-    const told: unknown[] = [];
-    const wait: OpenCheck = async () => {};
-    const fail: OpenCheck = async () => {
-      throw rejection;
-    };
-    const request = requestOf('GET /api');
-    const trace = {
-      phase: (name: string, _from: number, _to: number, error: unknown) => told.push([name, error]),
-    };
-    const chain = chainOf(
-      { check: wait, waitsFor: 'authentication' },
-      { check: wait },
-      { check: () => undefined, waitsFor: 'credential' },
-      { check: fail, waitsFor: 'review' },
-    );
-    let outcome: unknown;
-    Object.assign(request, { record: { trace, hasEnded: false } });
-    chain.judge(request, verdict => {
-      outcome = verdict;
-    });
-    await setImmediate();
-    assert.equal(outcome, rejection);
-    assert.deepEqual(told, [
-      ['authentication', undefined],
-      ['review', rejection],
-    ]);
   });
 
   it('counts a rejection by its reason', () => {

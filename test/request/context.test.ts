@@ -4,6 +4,7 @@ import { it } from 'node:test';
 import type { FastifyReply } from 'fastify';
 import { Operation, RequestContext } from '../../src/request/context.js';
 import type { Destination } from '../../src/request/mount.js';
+import { ToldPhases } from '../support/told-phases.js';
 
 const endpoint = { config: { server: { path: '/k8s' } } };
 const target = '/k8s/api/v1/pods';
@@ -21,7 +22,9 @@ it('an operation opens a cluster that is not open yet', async () => {
   assert.equal(open.openCluster(), endpoint);
   const closed = new Operation(message, destination(true, false), target);
   assert.equal(closed.endpoint, undefined);
-  assert.equal(await closed.openCluster(), endpoint);
+  const phases = new ToldPhases();
+  assert.equal(await closed.openCluster(phases), endpoint);
+  assert.deepEqual(phases.names, ['credential']);
   assert.equal(closed.endpoint, endpoint);
 });
 

@@ -5,6 +5,7 @@ import { Moment } from '../../src/lib/moment.js';
 import { NoReviewsError } from '../../src/reviews/refused-review.js';
 import { type Question, questionKey, Reviews } from '../../src/reviews/reviews.js';
 import { ManualClock } from '../support/manual-clock.js';
+import { ToldPhases } from '../support/told-phases.js';
 import { type Answer, answeringPool, jsonOf } from '../support/transport/answering-pool.js';
 import { accessTo, endpoint } from '../support/transport/upstream-requests.js';
 
@@ -87,6 +88,14 @@ describe('a right that is asked about again', () => {
     for (const isAllowed of [true, false])
       assert.equal(await reviews.isStillAllowed({ ...question, askAgain: async () => isAllowed }), isAllowed);
     assert.equal(asked, before);
+  });
+
+  it('is one wait of all that ask at the same time, and none for those who have the answer', async () => {
+    const told = new ToldPhases();
+    await Promise.all([reviews.ask(question, told), reviews.ask(question, told)]);
+    await reviews.ask(question, told);
+    assert.equal(asked, 1);
+    told.assertOneForTwo('review');
   });
 
   it('does not share a review that began before', async () => {

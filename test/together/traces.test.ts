@@ -8,10 +8,13 @@ import { createServingFiles } from '../support/certificates/serving-files.js';
 import { ask, connectHttp2, openStream } from '../support/clients/http2-client.js';
 import { eventuallyPasses } from '../support/eventually.js';
 import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
+import { policyOf } from '../support/fake-api-server/rbac.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { writeAdminKubeconfig } from '../support/proxy/proxy.js';
+import { startGateway } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
-import { Collector } from '../support/upstreams/trace-collector.js';
+import { AskedWebhook } from '../support/upstreams/asked-webhook.js';
+import { Collector, type ReceivedSpan } from '../support/upstreams/trace-collector.js';
 
 const server = await startFakeApiServer();
 const kubeconfig = await writeAdminKubeconfig(server);
@@ -19,6 +22,7 @@ after(() => server.kill());
 
 const parent = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' };
 const pod = '/api/v1/namespaces/default/pods/web-0';
+const configMaps = '/api/v1/namespaces/default/configmaps';
 
 for (const rate of [0, 1_000_000]) {
   test(`of authenticated callers the rate alone decides (${rate}), and only monitoring continues its trace`, async t => {
@@ -80,7 +84,7 @@ for (const rate of [0, 1_000_000]) {
   });
 }
 
-test('over HTTP/2 and TLS each stream is a request, and a shared watch has what its own request has', async t => {
+test('over HTTP/2 and TLS each stream is a request, and a shared watch is a trace of its own, to which its clients link', async t => {
   const files = await createServingFiles();
   const collector = await Collector.start(t);
   const proxy = await startInProcess(t, [
@@ -89,15 +93,17 @@ test('over HTTP/2 and TLS each stream is a request, and a shared watch has what 
   ]);
   const session = await connectHttp2(proxy.port, files.authority.certificate);
   assert.equal((await ask(session, pod)).headers[':status'], 200);
-  const watches = ['a', 'b'].map(() =>
-    openStream(session, '/api/v1/namespaces/default/configmaps?watch=true&resourceVersion=0', {
-      traceparent: `00-${parent.traceId}-${parent.spanId}-01`,
-    }),
-  );
-  for (const watch of watches) await once(watch, 'response');
+  const from = server.requests.length;
+  const watches = [];
+  for (const spanId of [parent.spanId, '00f067aa0ba902b7', undefined]) {
+    const headers = spanId === undefined ? {} : { traceparent: `00-${parent.traceId}-${spanId}-01` };
+    const watch = openStream(session, `${configMaps}?watch=true&resourceVersion=${server.version}`, headers);
+    watches.push(watch);
+    await once(watch, 'response');
+  }
   for (const watch of watches) watch.close();
   await eventuallyPasses(() =>
-    assert.equal(proxy.log().filter(({ msg, verb }) => msg === 'request' && verb === 'watch').length, 2),
+    assert.equal(proxy.log().filter(({ msg, verb }) => msg === 'request' && verb === 'watch').length, 3),
   );
   session.close();
   await proxy.stop();
@@ -106,10 +112,49 @@ test('over HTTP/2 and TLS each stream is a request, and a shared watch has what 
     .filter(({ kind }) => kind === 2);
   assert.deepEqual([own?.attributes['url.scheme'], own?.links, own?.parentId], ['https', [], '']);
   const name = 'GET /api/v1/namespaces/{:namespace}/configmaps';
-  const heads = collector.named(name).filter(({ kind }) => kind === 2);
+  const [[root, ...others], heads, [upstream]] = [1, 2, 3].map(kind =>
+    collector.named(name).filter(span => span.kind === kind),
+  ) as [ReceivedSpan[], ReceivedSpan[], ReceivedSpan[]];
+  assert.ok(root && upstream);
   assert.deepEqual(
-    heads.map(({ traceId, parentId }) => [traceId, parentId]),
-    heads.map(() => [parent.traceId, parent.spanId]),
+    [others.length, root.parentId, root.links, root.attributes['url.scheme'], upstream.parentId],
+    [0, '', [], undefined, root.spanId],
   );
-  assert.equal(collector.named(`${name} stream`).length, 2);
+  const link = { traceId: root.traceId, spanId: root.spanId };
+  assert.deepEqual(
+    heads.map(({ traceId, parentId, links }) => [traceId === parent.traceId, parentId, links]),
+    [
+      [true, parent.spanId, [link]],
+      [true, '00f067aa0ba902b7', [link]],
+      [false, '', [link]],
+    ],
+  );
+  const sent = server.requests.slice(from).map(({ headers }) => headers['traceparent']);
+  assert.deepEqual(sent, [`00-${root.traceId}-${upstream.spanId}-01`]);
+  assert.equal(collector.named(`${name} stream`).length, 3);
+});
+
+test('what a request waits for are spans: its token, webhooks and reviews', async t => {
+  const [collector, webhook] = [await Collector.start(t), await AskedWebhook.start(t)];
+  const everything = { apiGroups: ['*'], resources: ['*'], verbs: ['*'] };
+  const { proxy, tokens } = await startGateway(t, {
+    run: startInProcess,
+    server: { allow: policyOf(() => [everything]) },
+    flags: [
+      ...[`--tracing-endpoint=${collector.url}`, '--tracing-sampling-rate-per-million=1000000'],
+      ...['--authentication-token-webhook', '--allow-impersonation'],
+      `--authorization-config=${webhook.file}`,
+    ],
+  });
+  tokens['alice-token'] = { username: 'alice' };
+  const headers = ['Authorization: Bearer alice-token', 'Impersonate-User: bob'];
+  assert.equal((await sendRaw(proxy.port, { target: pod, headers })).code, 200);
+  await proxy.stop();
+  const [own] = collector.spans.filter(({ kind }) => kind === 2);
+  const waits = collector.spans.filter(({ parentId, kind }) => parentId === own?.spanId && kind === 1);
+  assert.deepEqual(
+    waits.map(({ name }) => name),
+    // Whether alice may act as bob, and then whether bob may do it.
+    ['authentication', 'webhook', 'review', 'webhook'],
+  );
 });

@@ -29,7 +29,7 @@ beforeEach(() => {
   access = accessTo(pool);
 });
 
-const trace = {
+const phases = {
   phase(name: Phase, from: number, to: number, error?: unknown, shared?: object) {
     assert.ok(from <= to);
     told.push({ name, from, to, error, shared });
@@ -39,7 +39,7 @@ const trace = {
 function send(source = { access: (): Access | Promise<Access> => access, refused: refusal }): UpstreamCall {
   const response = new RecordedResponse();
   const call = new UpstreamCall(source, upstreamRequestTo('/pods', { isRepeatable: true }), response, {
-    trace,
+    phases,
   });
   return call.start();
 }

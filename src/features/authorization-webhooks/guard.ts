@@ -4,6 +4,7 @@ import type { RawHeaders } from '../../http/header-fields.js';
 import { impersonatedUser } from '../../kubernetes/impersonation.js';
 import { quoted } from '../../kubernetes/quoted.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
+import { timed } from '../../lib/phases.js';
 import type { OpenRequest } from '../../request/context.js';
 import { type Attributes, attributesOf } from '../../reviews/attributes.js';
 import { type Denial, TooManyReviewsError } from '../../reviews/authorizer.js';
@@ -13,7 +14,6 @@ import { isThere } from './existing-object.js';
 /** What a guard has in common with all others of the feature. */
 export const rule = {
   name: 'authorization webhooks',
-  waitsFor: 'webhook',
   stage: 'user',
   reasons: ['webhook_denied', 'webhook_error', 'webhook_busy'],
   judges: apiMounts,
@@ -21,13 +21,14 @@ export const rule = {
 
 /** Asks the added authorizers about each request, of the user that its caller acts as. */
 export function createCheck({ reviews }: Pick<GuardParts, 'reviews'>): OpenCheck {
-  const denialOf = (request: OpenRequest, user: UserInfo, attributes: Attributes) =>
-    reviews.denialOf({ user, attributes, cluster: request.cluster.name });
+  const denialOf = ({ cluster, record }: OpenRequest, user: UserInfo, attributes: Attributes) =>
+    reviews.denialOf({ user, attributes, cluster: cluster.name, phases: record.phases });
 
   /** To make an object by its name takes the right to create it; to change the one that is there does not. */
   const judgeCreation = async (request: OpenRequest, user: UserInfo): Promise<void> => {
     const denial = await denialOf(request, user, creationOf(request));
-    if (denial !== undefined && !(await isThere(request))) throw rejectionOf(request, user, denial, true);
+    if (denial === undefined || (await timed(request.record.phases, 'review', isThere(request)))) return;
+    throw rejectionOf(request, user, denial, true);
   };
 
   return request => {

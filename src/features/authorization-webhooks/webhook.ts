@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.js';
+import { timed } from '../../lib/phases.js';
 import { TooManyReviewsError } from '../../reviews/authorizer.js';
 import type { ReviewStatus } from './answer.js';
 import type { WebhookConfiguration } from './configuration.js';
@@ -107,7 +108,7 @@ export class Webhook {
       opinion = this.#ask(review).finally(() => this.#pending.delete(review.key));
       this.#pending.set(review.key, opinion);
     }
-    return opinion;
+    return timed(review.wish.phases, 'webhook', opinion, opinion);
   }
 
   async #ask(review: AskedReview): Promise<Opinion> {

@@ -1,7 +1,13 @@
 import { type BearerToken, bearerTokenFields, bearerTokenHint } from '../../authentication/bearer-token.js';
-import { credentialIdTarget, type TrustedIssuer, uidTarget } from '../../authentication/method.js';
+import {
+  type AuthenticationRequest,
+  credentialIdTarget,
+  type TrustedIssuer,
+  uidTarget,
+} from '../../authentication/method.js';
 import type { Feature } from '../../feature.js';
 import type { CallerEntry } from '../../kubeconfig/types.js';
+import { timed } from '../../lib/phases.js';
 import { createReloadCounter } from '../../observability/metrics/reload-counter.js';
 import type { ImpersonationTarget } from '../../reviews/own-rights.js';
 import { createIssuerDial } from '../../transport/dial/issuer-dial.js';
@@ -90,9 +96,11 @@ export const openIdConnect = {
       clock,
     });
     const authenticator = {
-      authenticateToken(token: BearerToken) {
+      authenticateToken(token: BearerToken, { record }: AuthenticationRequest) {
         const found = cache.find(token);
-        return found instanceof Promise ? found.then(userOf) : userOf(found);
+        return found instanceof Promise
+          ? timed(record?.phases, 'authentication', found.then(userOf), found)
+          : userOf(found);
       },
     };
     return {

@@ -1,6 +1,7 @@
 import { fieldValue } from '../../http/header-fields.js';
 import { type Backoff, pauseAfter } from '../../lib/backoff.js';
 import { Moment } from '../../lib/moment.js';
+import type { TraceIds } from '../../observability/recorder.js';
 import { ReplacedError } from '../../transport/access.js';
 import type { BorrowedBytes } from '../../transport/borrowed-bytes.js';
 import type { BodySink } from '../../transport/round-trip.js';
@@ -46,6 +47,9 @@ export interface WatchHandler {
   ended(ending: Ending): void;
 }
 
+/** The request for a watch. */
+type AskedWatch = Pick<WatchToShare, 'from' | 'api' | 'traces'>;
+
 /** What a watch needs. */
 export interface LastingWatchParts extends AttemptParts {
   /** At least 0 and less than 1. */
@@ -73,7 +77,7 @@ export const backoff: Backoff = { first: 100, most: 2_500, jitter: 1 };
  */
 export class LastingWatch implements AttemptOwner, BodySink {
   readonly #parts: LastingWatchParts;
-  readonly #request: Pick<WatchToShare, 'from' | 'api'>;
+  readonly #request: AskedWatch;
   readonly #handler: WatchHandler;
   #attempt: WatchAttempt | undefined;
   /** Since when the last request is on its way. */
@@ -101,7 +105,7 @@ export class LastingWatch implements AttemptOwner, BodySink {
   #cancelRetry: () => void = () => {};
   #cancelDeadline: () => void = () => {};
 
-  constructor(parts: LastingWatchParts, request: Pick<WatchToShare, 'from' | 'api'>, handler: WatchHandler) {
+  constructor(parts: LastingWatchParts, request: AskedWatch, handler: WatchHandler) {
     this.#parts = parts;
     this.#request = request;
     this.#handler = handler;
@@ -112,13 +116,22 @@ export class LastingWatch implements AttemptOwner, BodySink {
     this.since = new Moment(this.#parts.clock);
     this.#failure = undefined;
     const { version, sender } = this.#handler;
-    const { api } = this.#request;
-    this.#attempt = new WatchAttempt(this.#parts, this.#request.from(version, sender), api, this);
+    const { api, traces } = this.#request;
+    this.#attempt = new WatchAttempt(
+      this.#parts,
+      { request: this.#request.from(version, sender), api, traces },
+      this,
+    );
     this.#attempt.start();
   }
 
   sent(sent: SentRequest): void {
     this.sentWith = sent;
+  }
+
+  /** The trace of the last request; undefined if it has none. */
+  get traceIds(): TraceIds | undefined {
+    return this.#attempt?.traceIds;
   }
 
   /** The columns of its Tables as JSON; undefined if there was none. */

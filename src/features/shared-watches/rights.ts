@@ -2,6 +2,7 @@ import { namedUser } from '../../kubernetes/impersonation.js';
 import type { Clock } from '../../lib/clock.js';
 import { FairSlots } from '../../lib/fair-slots.js';
 import type { Moment } from '../../lib/moment.js';
+import type { PhaseObserver } from '../../lib/phases.js';
 import type { MissingRights } from '../../reviews/missing-rights.js';
 import type { Question, Reviews, Verdict } from '../../reviews/reviews.js';
 import type { CredentialCheck } from './watch-to-share.js';
@@ -40,10 +41,14 @@ export class Rights {
     return this.#reviews.isPermitted(question) && this.#own.isProven(question);
   }
 
-  /** Whether the user may watch, and the proxy as that user. Also false if nobody says it. */
-  isCertain(question: Question): true | Promise<boolean> {
+  /**
+   * Whether the user may watch, and the proxy as that user. Also false if nobody says it.
+   *
+   * @param phases Is told how long the client's request waits.
+   */
+  isCertain(question: Question, phases?: PhaseObserver): true | Promise<boolean> {
     if (this.#isProven(question)) return true;
-    return this.#ask(question).then(
+    return this.#ask(question, phases).then(
       ({ isAllowed }) => isAllowed,
       () => false,
     );
@@ -64,17 +69,17 @@ export class Rights {
     });
   }
 
-  async #ask(question: Question): Promise<Verdict> {
+  async #ask(question: Question, phases?: PhaseObserver): Promise<Verdict> {
     const { as } = question;
     const user = as === 'configured' ? '' : (namedUser(as)?.username ?? '');
     await this.#slots.take(user);
-    const answer = this.#review(question);
+    const answer = this.#review(question, phases);
     this.#giveBackAfter(answer, user);
     return answer;
   }
 
-  async #review(question: Question): Promise<Verdict> {
-    const verdict = await this.#reviews.ask(question);
+  async #review(question: Question, phases?: PhaseObserver): Promise<Verdict> {
+    const verdict = await this.#reviews.ask(question, phases);
     return verdict.isAllowed && (await this.#own.missingFor(question)) !== undefined
       ? { ...verdict, isAllowed: false }
       : verdict;

@@ -1,12 +1,11 @@
 import { RecentNames } from '../../lib/recent-names.js';
 import type { ResponseSink, RoundTrip } from '../../transport/round-trip.js';
-import type { CallObserver } from '../../transport/upstream-call.js';
 import { VersionAheadError } from './event-ring.js';
 import { type Ending, UnsharableError } from './lasting-watch.js';
 import { Lingering } from './lingering.js';
 import { senderKey } from './senders.js';
 import { SharedWatch } from './shared-watch.js';
-import { SharingTrip, type TripParts } from './sharing-trip.js';
+import { type ClientObserver, SharingTrip, type TripParts } from './sharing-trip.js';
 import { ColumnsChangedError } from './table-events.js';
 import type { LocalApi, WatchRequest, WatchToShare } from './watch-to-share.js';
 
@@ -47,7 +46,7 @@ export class SharedWatches {
   send(
     request: WatchRequest,
     sink: ResponseSink,
-    observer: CallObserver = {},
+    observer: ClientObserver = {},
     upgraded?: ResponseSink,
   ): RoundTrip {
     return new SharingTrip(this, this.#parts, { request, sink, observer, upgraded }).start();

@@ -1,6 +1,7 @@
+import type { RequestTrace } from '../../observability/recorder.js';
 import type { ReviewingCluster } from '../../reviews/access-review.js';
 import type { ResponseSink, RoundTrip } from '../../transport/round-trip.js';
-import { UpstreamCall } from '../../transport/upstream-call.js';
+import { type CallObserver, UpstreamCall } from '../../transport/upstream-call.js';
 import { SentRequest } from '../../transport/upstream-request.js';
 import { InitialStream, type StreamClient } from './initial-stream.js';
 import { UnsharableError } from './lasting-watch.js';
@@ -20,9 +21,13 @@ interface Shared {
   find(request: WatchToShare, version: string, columns?: Buffer): SharedWatch | undefined;
 }
 
+/** Is told what happens to the watch of a client. */
+export type ClientObserver = CallObserver & { readonly trace?: Pick<RequestTrace, 'joins'> | undefined };
+
 /** Who wants a watch, and gets its response. */
 interface Client extends StreamClient {
   readonly request: WatchRequest;
+  readonly observer: ClientObserver;
   /** The sink for the answer of a shared watch, if its own request switches protocols. */
   readonly upgraded: ResponseSink | undefined;
 }
@@ -60,7 +65,10 @@ export class SharingTrip implements RoundTrip {
     else if (this.#shared.isUnsharable(request)) this.#goAlone('own');
     else if (request.version === undefined && this.#client.upgraded !== undefined) this.#goAlone('own');
     else if (request.version === undefined) this.#beginWithObjects(request);
-    else if (request.api !== undefined && !(await rights.isCertain(request.question)))
+    else if (
+      request.api !== undefined &&
+      !(await rights.isCertain(request.question, this.#client.observer.phases))
+    )
       this.#goAlone('refused');
     else if (!this.#isAborted) await this.#share(request, request.version);
   }
@@ -80,7 +88,7 @@ export class SharingTrip implements RoundTrip {
     // While others waited for the API server's answer, their right may have ended.
     const isAsked = refusal === undefined && !this.#isAborted && (wasOpen || request.api !== undefined);
     const { question } = request.api === undefined ? watch : request;
-    if (isAsked && !(await rights.isCertain(question))) refusal = 'refused';
+    if (isAsked && !(await rights.isCertain(question, this.#client.observer.phases))) refusal = 'refused';
     // The watch may have been lost, and have continued, while the API server was asked.
     if (!watch.isUnbrokenSince(version)) refusal ??= 'own';
     if (this.#isAborted) return;
@@ -100,8 +108,10 @@ export class SharingTrip implements RoundTrip {
     return new Watcher(watch, request, { sink: upgraded, isStillValid }, this.#parts);
   }
 
-  #begin(watcher: Watcher, { upstream: { sentWith } }: SharedWatch): boolean {
-    if (sentWith !== undefined) this.#client.observer.sent?.(this.#asOwn(sentWith));
+  #begin(watcher: Watcher, { upstream: { sentWith, traceIds } }: SharedWatch): boolean {
+    const { observer } = this.#client;
+    if (sentWith !== undefined) observer.sent?.(this.#asOwn(sentWith));
+    observer.trace?.joins(traceIds);
     return watcher.begin();
   }
 
@@ -179,6 +189,7 @@ export class SharingTrip implements RoundTrip {
     const body = stream.leave();
     const { age, isPaused } = stream;
     this.#trip = watcher;
+    this.#client.observer.trace?.joins(watch.upstream.traceIds);
     this.#parts.observer.moved();
     watcher.continue({ age, isPaused, body });
     return true;

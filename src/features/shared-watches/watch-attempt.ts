@@ -1,4 +1,6 @@
+import { fieldValue } from '../../http/header-fields.js';
 import type { Clock } from '../../lib/clock.js';
+import type { SharedTraces, TraceIds } from '../../observability/recorder.js';
 import { type AccessSource, ReplacedError } from '../../transport/access.js';
 import { HeldResponse } from '../../transport/held-response.js';
 import type { BodySink, ResponseSink } from '../../transport/round-trip.js';
@@ -12,6 +14,14 @@ export interface AttemptParts {
   /** Called with the milliseconds from sending a request to the head of its response. */
   readonly onFirstByte: (milliseconds: number) => void;
   readonly clock: Clock;
+}
+
+/** What is asked for. */
+interface Asked {
+  readonly request: UpstreamRequest;
+  /** What has to be confirmed before anybody gets the response. */
+  readonly api: LocalApi | undefined;
+  readonly traces: SharedTraces | undefined;
 }
 
 /** Gets the response, as a sink does. */
@@ -29,27 +39,39 @@ export class WatchAttempt implements ResponseSink {
   readonly #owner: AttemptOwner;
   readonly #api: LocalApi | undefined;
   readonly #call: UpstreamCall;
+  /** Undefined if nothing traces, and at the end. */
+  #recording: ReturnType<SharedTraces['begin']> | undefined;
+  /** The status of the response; 0 before it has come. */
+  #code = 0;
   #withheld: HeldResponse | undefined;
   #isPaused = false;
   #isOver = false;
   #cancelSilence: () => void = () => {};
 
-  /** @param api What has to be confirmed before anybody gets the response. */
   constructor(
     { source, onFirstByte, clock }: AttemptParts,
-    request: UpstreamRequest,
-    api: LocalApi | undefined,
+    { request, api, traces }: Asked,
     owner: AttemptOwner,
   ) {
     this.#owner = owner;
     this.#api = api;
-    this.#call = new UpstreamCall(source, request, this, {
+    const recording = traces?.begin();
+    this.#recording = recording;
+    const headers = recording && [...request.headers, ...recording.trace.fields];
+    this.#call = new UpstreamCall(source, headers === undefined ? request : { ...request, headers }, this, {
       firstByte: onFirstByte,
+      phases: recording?.trace.phases,
       sent: sent => {
+        recording?.sentAs(sent.user, sent.host);
         this.#awaitHead(clock);
         owner.sent(sent);
       },
     });
+  }
+
+  /** Undefined if it is in no trace. */
+  get traceIds(): TraceIds | undefined {
+    return this.#recording?.trace.ids;
   }
 
   /** Others may join meanwhile, so it is said again and again. */
@@ -78,10 +100,16 @@ export class WatchAttempt implements ResponseSink {
   abort(): void {
     this.#over();
     this.#call.abort();
+    this.#recorded();
   }
 
   head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
     this.#cancelSilence();
+    this.#code = statusCode;
+    if (this.#recording !== undefined) {
+      this.#recording.answered?.(statusCode, fieldValue(headers, 'audit-id'));
+      if (statusCode === 200) this.#recording.started(statusCode);
+    }
     const isLocal = statusCode === 200 && this.#api !== undefined ? this.#api.confirm() : true;
     if (isLocal === true) return this.#owner.head(statusCode, statusMessage, headers);
     const withheld = new HeldResponse(statusCode, statusMessage, headers);
@@ -118,6 +146,7 @@ export class WatchAttempt implements ResponseSink {
     if (this.#withheld !== undefined) this.#withheld.ending = trailers;
     else if (!this.#isOver) {
       this.#over();
+      this.#recorded();
       this.#owner.end(trailers);
     }
   }
@@ -126,8 +155,14 @@ export class WatchAttempt implements ResponseSink {
     if (this.#withheld !== undefined) this.#withheld.ending = error;
     else if (!this.#isOver) {
       this.#over();
+      this.#recorded(error);
       this.#owner.error(error);
     }
+  }
+
+  #recorded(error?: Error): void {
+    this.#recording?.completed(this.#code, error);
+    this.#recording = undefined;
   }
 
   #over(): void {

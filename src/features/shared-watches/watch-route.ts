@@ -112,6 +112,7 @@ export function watchRequest(
     query,
     rawHeaders: callers === undefined ? rawHeaders : withoutWho(rawHeaders),
     requestId: record.origin.requestId,
+    traces: record.trace?.shared,
     expires: callers?.endOf(request),
     attributes: attributesOf(request.path.info, query),
     isStillValid: callers && (() => callers.isStillLetIn(request)),

@@ -1,6 +1,7 @@
 import { fieldValue, type RawHeaders } from '../../http/header-fields.js';
 import { userOfImpersonation } from '../../kubernetes/impersonation.js';
 import { digest } from '../../lib/json.js';
+import type { SharedTraces } from '../../observability/recorder.js';
 import type { ReviewingCluster } from '../../reviews/access-review.js';
 import type { Attributes } from '../../reviews/attributes.js';
 import type { Question } from '../../reviews/reviews.js';
@@ -19,6 +20,8 @@ export interface WatchRequest {
   /** The client's fields, but without a credential for the proxy. */
   readonly rawHeaders: RawHeaders;
   readonly requestId: string;
+  /** For the requests that are sent for all; undefined if nothing traces. */
+  readonly traces?: SharedTraces | undefined;
   /** When the client's credential expires, in milliseconds since 1970; undefined if this is not known. */
   readonly expires: number | undefined;
   readonly attributes: Attributes;
@@ -73,6 +76,7 @@ export interface WatchToShare extends ClientWatch {
   readonly key: string;
   /** The request for the watch of all clients, from this version on. Only an access of the same user of the same API server may send it. */
   from(version: string, sender: Sender): UpstreamRequest;
+  readonly traces: SharedTraces | undefined;
   /** Whether the client's user may watch this. */
   readonly question: Question;
 }
@@ -82,7 +86,7 @@ export interface WatchToShare extends ClientWatch {
  * may change the answer. Throws a ReplacedError if the request must not be sent with this access.
  */
 export function watchToShare(
-  { own, path, query: asked, rawHeaders, requestId, expires, attributes, api }: WatchRequest,
+  { own, path, query: asked, rawHeaders, requestId, traces, expires, attributes, api }: WatchRequest,
   access: Access,
   cluster: ReviewingCluster,
 ): WatchToShare | undefined {
@@ -100,7 +104,7 @@ export function watchToShare(
   const sharers = api === undefined ? userOfImpersonation(impersonation) : 'all who may';
   const key = digest([user.key, sharers, path, query, accept]);
   return {
-    ...{ key, version, bookmarks, timeout, expires, api },
+    ...{ key, version, bookmarks, timeout, expires, api, traces },
     auditId: api && fieldValue(own.headers, 'audit-id'),
     sender: { impersonation, requestId },
     from(continued, sender) {

@@ -8,6 +8,7 @@ import type { UserInfo } from '../../kubernetes/user-info.js';
 import type { Clock } from '../../lib/clock.js';
 import { FairSlots } from '../../lib/fair-slots.js';
 import { Moment } from '../../lib/moment.js';
+import { type PhaseObserver, timed } from '../../lib/phases.js';
 import type { AuthenticationMetrics } from '../../observability/metrics/authentication-metrics.js';
 import { ReplacedError } from '../../transport/access.js';
 import { type Outcome, TokenBounds, TokenCache, userOf, type VerifiedUser } from '../common/token-cache.js';
@@ -63,18 +64,19 @@ export function createTokenReviewAuthenticator(
     }
     return cache;
   };
-  const ask = (token: BearerToken, cluster: Cluster, endpoint: Endpoint) => {
+  const ask = (token: BearerToken, cluster: Cluster, endpoint: Endpoint, phases?: PhaseObserver) => {
     const found = cacheOf(cluster).find(token);
-    return found instanceof Promise
-      ? found.then(outcome => userAt(endpoint, outcome))
-      : userAt(endpoint, found);
+    if (!(found instanceof Promise)) return userAt(endpoint, found);
+    const user = found.then(outcome => userAt(endpoint, outcome));
+    return timed(phases, 'authentication', user, found);
   };
   const find = (token: BearerToken, request: AuthenticationRequest) => {
     const { voucher } = request.cluster;
     const found = endpointOf(voucher, request);
+    const phases = request.record?.phases;
     return found instanceof Promise
-      ? found.then(endpoint => ask(token, voucher, endpoint))
-      : ask(token, voucher, found);
+      ? found.then(endpoint => ask(token, voucher, endpoint, phases))
+      : ask(token, voucher, found, phases);
   };
   const authenticator: TokenAuthenticator = {
     authenticateToken(token, request) {
@@ -101,7 +103,9 @@ export function createTokenReviewAuthenticator(
 
 /** The endpoint that says whose the token of a request is: the one that the request is judged for, unless another cluster says it. */
 function endpointOf(voucher: Cluster, request: AuthenticationRequest): Endpoint | Promise<Endpoint> {
-  return voucher === request.cluster ? request.openCluster() : (voucher.endpoint ?? voucher.open());
+  return voucher === request.cluster
+    ? request.openCluster(request.record?.phases)
+    : (voucher.endpoint ?? voucher.open());
 }
 
 /** Delays a failure, and ends a long wait, so that a stranger cannot distinguish a context from a name that is none. */

@@ -29,9 +29,10 @@ export const tracing = {
     if ('problems' in endpoint) return endpoint;
     const { url } = endpoint;
     if (url === undefined) return undefined;
-    const [{ Spans }, { RequestSpans }] = await Promise.all([
+    const [{ Spans }, { RequestSpans }, { aboutOf }] = await Promise.all([
       import('./spans.js'),
       import('./request-spans.js'),
+      import('./about.js'),
     ]);
     const spans = new Spans({ url, version, metrics });
     const parts = {
@@ -40,7 +41,12 @@ export const tracing = {
       namesUsers: values.tracingUser,
     };
     return {
-      recorder: { begin: (request, info) => new RequestSpans(request, info, parts) },
+      recorder: {
+        begin(request, info) {
+          const about = () => aboutOf(request.raw.method ?? '', info);
+          return new RequestSpans(parts, about, request);
+        },
+      },
       close: () => spans.close(),
     };
   },

@@ -1,11 +1,6 @@
 // What is loaded only where requests are traced.
-export { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-export { ExportResultCode } from '@opentelemetry/core';
+export { SpanKind, SpanStatusCode, TraceFlags } from '@opentelemetry/api';
+export { ExportResultCode, hrTimeDuration, millisToHrTime } from '@opentelemetry/core';
 export { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 export { resourceFromAttributes } from '@opentelemetry/resources';
-export {
-  AlwaysOnSampler,
-  BasicTracerProvider,
-  BatchSpanProcessor,
-  RandomIdGenerator,
-} from '@opentelemetry/sdk-trace-base';
+export { BatchSpanProcessor, RandomIdGenerator } from '@opentelemetry/sdk-trace-base';

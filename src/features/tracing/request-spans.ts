@@ -1,11 +1,11 @@
 import type { TLSSocket } from 'node:tls';
-import type { RequestInfo } from '../../kubernetes/request-info.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
-import type { Phase } from '../../lib/phases.js';
-import type { RecordedRequest, Recording, RequestTrace } from '../../observability/recorder.js';
+import { copyOf } from '../../lib/copy-of.js';
+import type { Phase, PhaseObserver } from '../../lib/phases.js';
+import type { RecordedRequest, Recording, RequestTrace, TraceIds } from '../../observability/recorder.js';
 import { microTime } from '../common/micro-time.js';
-import { resourceAttributes, routeOf } from './span-name.js';
-import type { SpanPlace, Spans } from './spans.js';
+import { type About, failureOf, mostCharacters, withErrorType } from './about.js';
+import type { Attributes, SpanPlace, Spans } from './spans.js';
 import { readTraceContext, type TraceContext, traceFields } from './trace-context.js';
 
 /** What all requests are traced with. */
@@ -34,8 +34,6 @@ const notes: ReadonlyMap<string, string> = new Map([
   ['kube-api-proxy/ended-by', 'kube_api_proxy.ended_by'],
 ]);
 
-type Attributes = Record<string, string | number>;
-
 /** A phase that becomes a span. */
 interface Wait {
   readonly name: Phase;
@@ -46,11 +44,18 @@ interface Wait {
   readonly links: readonly SpanPlace[];
 }
 
-/** The request to the API server, from its connection to the last byte of the answer so far. */
-interface UpstreamTimes {
-  readonly from: number;
-  to: number;
-  error: unknown;
+/** What is kept of a request until its spans are made. */
+interface Kept {
+  readonly startedAt: number;
+  readonly notes: Attributes;
+  waits: Wait[];
+  /** Links to the requests whose answer is also that of this one. */
+  joined: SpanPlace[];
+  /** The request to the API server, from its connection to the last byte of the answer so far; undefined before it. */
+  upstream: { readonly from: number; to: number; error: unknown } | undefined;
+  readonly upstreamAttributes: Attributes;
+  /** When a long-running answer began. */
+  openSince: number | undefined;
 }
 
 /**
@@ -58,48 +63,68 @@ interface UpstreamTimes {
  * a long-running answer has been sent, or else when the request has ended; a stream is one more span at its end. Until then only times are
  * kept, and of a request that is not sampled not even those.
  */
-export class RequestSpans implements Recording, RequestTrace {
+export class RequestSpans implements Recording, RequestTrace, PhaseObserver {
   readonly #tracing: Tracing;
-  readonly #request: RecordedRequest;
-  readonly #info: RequestInfo;
-  readonly #startedAt = performance.now();
+  readonly #about: () => About;
+  /** Undefined for a request of the proxy's own. */
+  readonly #request: RecordedRequest | undefined;
   /** What the client says of its own trace. */
   readonly #client: TraceContext | undefined;
-  readonly #isSampled: boolean;
   /** Undefined until the caller is known, or nobody asks any more. */
   #own: TraceContext | undefined;
   /** Whether the client's span is the parent. */
   #isChild = false;
   readonly #upstreamId: string;
-  #waits: Wait[] = [];
-  #upstream: UpstreamTimes | undefined;
-  readonly #upstreamAttributes: Attributes = {};
-  readonly #notes: Attributes = {};
-  /** When a long-running answer began. */
-  #openSince: number | undefined;
+  /** Undefined for a request that is not sampled. */
+  readonly #kept: Kept | undefined;
 
-  constructor(request: RecordedRequest, info: RequestInfo, tracing: Tracing) {
+  /** @param request Undefined for a request of the proxy's own, which is in a trace of its own. */
+  constructor(tracing: Tracing, about: () => About, request?: RecordedRequest) {
     this.#tracing = tracing;
+    this.#about = about;
     this.#request = request;
-    this.#info = info;
-    this.#client = readTraceContext(request.raw.rawHeaders);
+    this.#client = request && readTraceContext(request.raw.rawHeaders);
     const parent = tracing.isLocal ? this.#client : undefined;
-    this.#isSampled = parent?.isSampled ?? Math.random() * 1e6 < tracing.rate;
+    const isSampled = parent?.isSampled ?? Math.random() * 1e6 < tracing.rate;
     this.#upstreamId = tracing.spans.newSpanId();
+    if (!isSampled) return;
+    this.#kept = {
+      startedAt: performance.now(),
+      notes: {},
+      waits: [],
+      joined: [],
+      upstream: undefined,
+      upstreamAttributes: {},
+      openSince: undefined,
+    };
   }
 
   get trace(): RequestTrace {
     return this;
   }
 
-  get ids() {
-    if (!this.#isSampled) return undefined;
+  get ids(): TraceIds | undefined {
+    if (this.#kept === undefined) return undefined;
     const { traceId: trace, spanId: span } = this.#place();
     return { trace, span };
   }
 
   get fields(): readonly string[] {
-    return traceFields({ ...this.#place(), spanId: this.#upstreamId });
+    return traceFields(this.#place(), this.#upstreamId);
+  }
+
+  get phases(): PhaseObserver | undefined {
+    return this.#kept && this;
+  }
+
+  get shared(): { begin(): RequestSpans } {
+    const { attributes, ...about } = this.#about();
+    const tracing = this.#tracing;
+    return { begin: () => new RequestSpans(tracing, () => ({ ...about, attributes: { ...attributes } })) };
+  }
+
+  joins(shared: TraceIds | undefined): void {
+    if (shared !== undefined) this.#kept?.joined.push({ traceId: shared.trace, spanId: shared.span });
   }
 
   /** Its place. The first call must come when the caller is known, if it ever is: only some callers continue their own trace here. */
@@ -107,25 +132,28 @@ export class RequestSpans implements Recording, RequestTrace {
     if (this.#own !== undefined) return this.#own;
     const { isLocal, spans } = this.#tracing;
     const client = this.#client;
-    const groups = this.#request.caller?.groups ?? [];
+    const groups = this.#request?.caller?.groups ?? [];
+    const isSampled = this.#kept !== undefined;
     this.#isChild = client !== undefined && (isLocal || groups.some(group => monitoring.has(group)));
     this.#own = {
       traceId: this.#isChild ? (client as TraceContext).traceId : spans.newTraceId(),
-      spanId: spans.newSpanId(),
-      isSampled: this.#isSampled,
+      // Nobody asks for that of a request that is not sampled.
+      spanId: isSampled ? spans.newSpanId() : this.#upstreamId,
+      isSampled,
       state: this.#isChild ? client?.state : undefined,
     };
     return this.#own;
   }
 
   phase(name: Phase, from: number, to: number, error?: unknown, shared?: object): void {
-    if (!this.#isSampled || this.#openSince !== undefined) return;
+    const kept = this.#kept;
+    if (kept === undefined || kept.openSince !== undefined) return;
     if (name === 'dial' || name === 'head' || name === 'body') {
-      this.#upstream ??= { from, to, error };
-      this.#upstream.to = to;
-      this.#upstream.error = error;
+      kept.upstream ??= { from, to, error };
+      kept.upstream.to = to;
+      kept.upstream.error = error;
     }
-    if (name === 'head' || name === 'body' || this.#waits.length >= mostWaits) return;
+    if (name === 'head' || name === 'body' || kept.waits.length >= mostWaits) return;
     const spanId = this.#tracing.spans.newSpanId();
     const links: SpanPlace[] = [];
     if (shared !== undefined) {
@@ -134,127 +162,132 @@ export class RequestSpans implements Recording, RequestTrace {
       if (owner !== undefined) links.push(owner);
       else owners.set(shared, { traceId: this.#place().traceId, spanId });
     }
-    this.#waits.push({ name, spanId, from, to, error, links });
+    kept.waits.push({ name, spanId, from, to, error, links });
   }
 
   received(): void {}
 
   sentAs(_user: UserInfo | undefined, host: string): void {
-    if (!this.#isSampled) return;
+    if (this.#kept === undefined) return;
     const [, name, port] = /^\[?([^\]]*?)\]?:(\d+)$/.exec(host) ?? [];
     if (name === undefined) return;
-    this.#upstreamAttributes['server.address'] = name;
-    this.#upstreamAttributes['server.port'] = Number(port);
+    this.#kept.upstreamAttributes['server.address'] = name;
+    this.#kept.upstreamAttributes['server.port'] = Number(port);
   }
 
   answered(code: number, auditId: string | undefined): void {
-    if (!this.#isSampled) return;
-    this.#upstreamAttributes['http.response.status_code'] = code;
-    if (auditId !== undefined) this.#notes['audit-id'] = auditId;
+    if (this.#kept === undefined) return;
+    this.#kept.upstreamAttributes['http.response.status_code'] = code;
+    if (auditId !== undefined) this.#kept.notes['audit-id'] = copyOf(auditId, mostCharacters);
   }
 
   annotate(key: string, value: string): void {
-    const attribute = this.#isSampled ? notes.get(key) : undefined;
-    if (attribute !== undefined) this.#notes[attribute] = value;
+    const attribute = this.#kept && notes.get(key);
+    if (attribute !== undefined) (this.#kept as Kept).notes[attribute] = value;
   }
 
   started(code: number): void {
+    const kept = this.#kept;
+    if (kept === undefined) return;
     const now = performance.now();
-    this.#add(code, undefined, now);
-    this.#openSince = now;
-    this.#waits = [];
+    this.#add(kept, code, undefined, now);
+    kept.openSince = now;
+    kept.waits = [];
+    kept.joined = [];
   }
 
   completed(code: number, failure: Error | undefined): void {
+    const kept = this.#kept;
+    if (kept === undefined) return;
     const now = performance.now();
-    if (this.#openSince === undefined) this.#add(code, failure, now);
-    else this.#addStream(this.#openSince, code, failure, now);
+    if (kept.openSince === undefined) this.#add(kept, code, failure, now);
+    else this.#addStream(kept, kept.openSince, code, failure, now);
   }
 
-  #add(code: number, failure: Error | undefined, now: number): void {
-    if (!this.#isSampled) return;
+  #add(kept: Kept, code: number, failure: Error | undefined, now: number): void {
     const { spans, namesUsers } = this.#tracing;
     const { traceId, spanId } = this.#place();
     const client = this.#client;
-    const name = this.#name;
-    const user = namesUsers ? this.#request.caller?.username : undefined;
+    const about = this.#about();
+    const error = failureOf(code, failure);
+    const attributes = this.#attributes(kept, about, code, error);
+    const user = namesUsers ? this.#request?.caller?.username : undefined;
+    if (user !== undefined) attributes['user.name'] = copyOf(user, 8 * mostCharacters);
     spans.add({
-      ...{ traceId, spanId, name, kind: 'server' },
+      traceId,
+      spanId,
       parentId: this.#isChild ? client?.spanId : undefined,
-      ...span(this.#startedAt, now, failureOf(code, failure)),
-      attributes: { ...this.#attributes(code, failure), ...(user !== undefined && { 'user.name': user }) },
-      links: client === undefined || this.#isChild ? [] : [client],
+      name: about.name,
+      kind: this.#kind,
+      from: microTime(kept.startedAt),
+      to: microTime(now),
+      attributes,
+      links: client === undefined || this.#isChild ? kept.joined : [client, ...kept.joined],
+      hasFailed: error !== undefined,
     });
-    for (const { from, to, error, ...wait } of this.#waits) {
-      const parentId = wait.name === 'dial' ? this.#upstreamId : spanId;
-      spans.add({ ...{ traceId, parentId, kind: 'internal' }, ...wait, ...span(from, to, error) });
+    for (const { name, spanId: ofWait, from, to, error, links } of kept.waits) {
+      spans.add({
+        traceId,
+        spanId: ofWait,
+        parentId: name === 'dial' ? this.#upstreamId : spanId,
+        name,
+        kind: 'internal',
+        from: microTime(from),
+        to: microTime(to),
+        attributes: withErrorType({}, error),
+        links,
+        hasFailed: error !== undefined,
+      });
     }
-    if (this.#upstream === undefined) return;
-    const { from, to, error } = this.#upstream;
+    if (kept.upstream === undefined) return;
+    const { from, to, error: ofCall } = kept.upstream;
+    kept.upstreamAttributes['http.request.method'] = about.method;
     spans.add({
-      ...{ traceId, spanId: this.#upstreamId, parentId: spanId, name, kind: 'client', links: [] },
-      ...span(from, to, error, {
-        ...this.#upstreamAttributes,
-        'http.request.method': this.#request.raw.method ?? '',
-      }),
+      traceId,
+      spanId: this.#upstreamId,
+      parentId: spanId,
+      name: about.name,
+      kind: 'client',
+      from: microTime(from),
+      to: microTime(to),
+      attributes: withErrorType(kept.upstreamAttributes, ofCall),
+      links: [],
+      hasFailed: ofCall !== undefined,
     });
   }
 
   /** A stream that was open after its head: a trace of its own, because it may end days later. */
-  #addStream(since: number, code: number, failure: Error | undefined, now: number): void {
-    if (!this.#isSampled) return;
+  #addStream(kept: Kept, since: number, code: number, failure: Error | undefined, now: number): void {
     const { spans } = this.#tracing;
+    const about = this.#about();
+    const error = failureOf(code, failure);
     spans.add({
-      ...{ traceId: spans.newTraceId(), spanId: spans.newSpanId(), parentId: undefined },
-      ...{ name: `${this.#name} stream`, kind: 'server', links: [this.#place()] },
-      ...span(since, now, failureOf(code, failure)),
-      attributes: this.#attributes(code, failure),
+      traceId: spans.newTraceId(),
+      spanId: spans.newSpanId(),
+      parentId: undefined,
+      name: `${about.name} stream`,
+      kind: this.#kind,
+      from: microTime(since),
+      to: microTime(now),
+      attributes: this.#attributes(kept, about, code, error),
+      links: [this.#place(), ...kept.joined],
+      hasFailed: error !== undefined,
     });
   }
 
-  /** As the API server names its spans. */
-  get #name(): string {
-    const { method = '' } = this.#request.raw;
-    const route = routeOf(this.#info);
-    return route === undefined ? method : `${method} ${route}`;
+  get #kind(): 'server' | 'internal' {
+    return this.#request === undefined ? 'internal' : 'server';
   }
 
-  #attributes(code: number, failure: Error | undefined): Attributes {
-    const { raw } = this.#request;
-    const route = routeOf(this.#info);
-    const error = failureOf(code, failure);
-    return {
-      'http.request.method': raw.method ?? '',
-      'url.scheme': (raw.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http',
-      ...(route !== undefined && { 'http.route': route }),
-      ...(code !== 0 && { 'http.response.status_code': code }),
-      ...(error !== undefined && { 'error.type': errorType(error) }),
-      ...resourceAttributes(this.#info),
-      ...this.#notes,
-    };
+  #attributes({ notes }: Kept, { attributes }: About, code: number, error: unknown): Attributes {
+    for (const key in notes) attributes[key] = notes[key] as string;
+    withErrorType(attributes, error);
+    if (code !== 0) attributes['http.response.status_code'] = code;
+    if (this.#request !== undefined) attributes['url.scheme'] = schemeOf(this.#request);
+    return attributes;
   }
 }
 
-/** Times of a span, and whether it has failed. */
-function span(from: number, to: number, error: unknown, attributes: Attributes = {}) {
-  return {
-    ...{ from: microTime(from), to: microTime(to), hasFailed: error !== undefined },
-    attributes: error === undefined ? attributes : { ...attributes, 'error.type': errorType(error) },
-  };
-}
-
-/** Why an answer counts as failed: a client's own mistake does not (OpenTelemetry, "HTTP spans"). */
-function failureOf(code: number, failure: Error | undefined): unknown {
-  if (code >= 400 && code < 500) return undefined;
-  return failure ?? (code === 0 ? 'aborted' : code >= 500 ? String(code) : undefined);
-}
-
-/** The reason that log and metrics have too, or else the kind of the error. Nothing of its text. */
-function errorType(error: unknown): string {
-  if (typeof error === 'string') return error;
-  const { reason, code, name } = error as { reason?: unknown; code?: unknown; name?: unknown };
-  for (const value of [reason, code, name]) {
-    if (typeof value === 'string' || typeof value === 'number') return String(value);
-  }
-  return '_OTHER';
+function schemeOf({ raw }: RecordedRequest): 'http' | 'https' {
+  return (raw.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http';
 }

@@ -1,13 +1,16 @@
-import type { Link, SpanContext } from '@opentelemetry/api';
-import type { ReadableSpan, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace-base';
+import type { HrTime, Link, SpanContext, SpanStatus } from '@opentelemetry/api';
+import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
 import * as libraries from './libraries.js';
 import type { TracingMetrics } from './metrics.js';
 
-const { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } = libraries;
+const { SpanKind, SpanStatusCode } = libraries;
 
 /** The kinds of spans here. */
 type Kind = 'server' | 'client' | 'internal';
 const kinds = { server: SpanKind.SERVER, client: SpanKind.CLIENT, internal: SpanKind.INTERNAL } as const;
+
+/** What a span says. */
+export type Attributes = Record<string, string | number>;
 
 /** Where a span is. */
 export interface SpanPlace {
@@ -24,7 +27,8 @@ export interface EndedSpan extends SpanPlace {
   /** Milliseconds since 1970. */
   readonly from: number;
   readonly to: number;
-  readonly attributes: Readonly<Record<string, string | number>>;
+  /** Bounded: nothing shortens them. */
+  readonly attributes: Readonly<Attributes>;
   readonly links: readonly SpanPlace[];
   readonly hasFailed: boolean;
 }
@@ -42,48 +46,29 @@ const flushTimeout = 2_000;
  * then they are dropped and counted. No variable of the SDK but those of the exporter counts: all settings are given here.
  */
 export class Spans {
-  readonly #ids = new GivenIds();
-  readonly #provider: libraries.BasicTracerProvider;
-  readonly #tracer: ReturnType<libraries.BasicTracerProvider['getTracer']>;
+  readonly #ids = new libraries.RandomIdGenerator();
+  readonly #processor: CountedProcessor;
+  readonly #origin: Origin;
 
   constructor({ url, version, metrics }: { url: string; version: string; metrics: TracingMetrics }) {
-    const processor = new CountedProcessor(new libraries.OTLPTraceExporter({ url }), metrics);
-    this.#provider = new libraries.BasicTracerProvider({
-      resource: libraries.resourceFromAttributes({
-        'service.name': 'kube-api-proxy',
-        'service.version': version,
-      }),
-      sampler: new libraries.AlwaysOnSampler(),
-      spanLimits: {
-        attributeCountLimit: 32,
-        attributeValueLengthLimit: 1024,
-        eventCountLimit: 0,
-        linkCountLimit: 64,
-      },
-      idGenerator: this.#ids,
-      spanProcessors: [processor],
-    });
-    this.#tracer = this.#provider.getTracer('kube-api-proxy', version);
+    this.#processor = new CountedProcessor(new libraries.OTLPTraceExporter({ url }), metrics);
+    const name = 'kube-api-proxy';
+    this.#origin = {
+      resource: libraries.resourceFromAttributes({ 'service.name': name, 'service.version': version }),
+      instrumentationScope: { name, version },
+    };
   }
 
   newTraceId(): string {
-    return this.#ids.random.generateTraceId();
+    return this.#ids.generateTraceId();
   }
 
   newSpanId(): string {
-    return this.#ids.random.generateSpanId();
+    return this.#ids.generateSpanId();
   }
 
-  add({ traceId, spanId, parentId, name, kind, from, to, attributes, links, hasFailed }: EndedSpan): void {
-    this.#ids.next = { traceId, spanId };
-    const parent = parentId === undefined ? undefined : contextOf({ traceId, spanId: parentId });
-    const span = this.#tracer.startSpan(
-      name,
-      { kind: kinds[kind], startTime: from, attributes: { ...attributes }, links: links.map(linkTo) },
-      parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent),
-    );
-    if (hasFailed) span.setStatus({ code: SpanStatusCode.ERROR });
-    span.end(to);
+  add(span: EndedSpan): void {
+    this.#processor.add(new GivenSpan(span, this.#origin));
   }
 
   /** Sends what waits, for at most two seconds. */
@@ -92,30 +77,68 @@ export class Spans {
     const late = new Promise<void>(resolve => {
       timer = setTimeout(resolve, flushTimeout);
     });
-    await Promise.race([this.#provider.shutdown().catch(() => {}), late]);
+    await Promise.race([this.#processor.close().catch(() => {}), late]);
     clearTimeout(timer);
   }
 }
 
-function contextOf(place: SpanPlace): SpanContext {
-  return { ...place, traceFlags: 1 };
+/** Who writes spans. */
+type Origin = Pick<ReadableSpan, 'resource' | 'instrumentationScope'>;
+
+const [ok, failed] = [{ code: SpanStatusCode.UNSET }, { code: SpanStatusCode.ERROR }];
+
+/**
+ * A span in the exporter's form. The packages' own spans have no use here: they are for programs that write a span while it lasts, and took
+ * half of the CPU time of a traced request.
+ */
+class GivenSpan implements ReadableSpan {
+  readonly name: string;
+  readonly kind: ReadableSpan['kind'];
+  readonly parentSpanContext?: SpanContext;
+  readonly startTime: HrTime;
+  readonly endTime: HrTime;
+  readonly status: SpanStatus;
+  readonly attributes: ReadableSpan['attributes'];
+  readonly links: Link[];
+  readonly events = [];
+  readonly ended = true;
+  readonly resource: ReadableSpan['resource'];
+  readonly instrumentationScope: ReadableSpan['instrumentationScope'];
+  readonly droppedAttributesCount = 0;
+  readonly droppedEventsCount = 0;
+  readonly droppedLinksCount = 0;
+  readonly #context: SpanContext;
+
+  constructor(span: EndedSpan, { resource, instrumentationScope }: Origin) {
+    const { traceId, spanId, parentId, name, kind, from, to, attributes, links, hasFailed } = span;
+    this.#context = contextOf(traceId, spanId);
+    if (parentId !== undefined) this.parentSpanContext = contextOf(traceId, parentId);
+    this.name = name;
+    this.kind = kinds[kind];
+    this.startTime = libraries.millisToHrTime(from);
+    this.endTime = libraries.millisToHrTime(to);
+    this.status = hasFailed ? failed : ok;
+    this.attributes = attributes;
+    this.links = links.map(place => ({ context: contextOf(place.traceId, place.spanId) }));
+    this.resource = resource;
+    this.instrumentationScope = instrumentationScope;
+  }
+
+  get duration(): HrTime {
+    return libraries.hrTimeDuration(this.startTime, this.endTime);
+  }
+
+  spanContext(): SpanContext {
+    return this.#context;
+  }
 }
 
-function linkTo(place: SpanPlace): Link {
-  return { context: contextOf(place) };
-}
-
-/** Gives the next span the IDs that it has already: they were sent on when it began. */
-class GivenIds {
-  readonly random = new libraries.RandomIdGenerator();
-  next: SpanPlace | undefined;
-
-  generateTraceId = (): string => this.next?.traceId ?? this.random.generateTraceId();
-  generateSpanId = (): string => this.next?.spanId ?? this.random.generateSpanId();
+function contextOf(traceId: string, spanId: string): SpanContext {
+  return { traceId, spanId, traceFlags: libraries.TraceFlags.SAMPLED };
 }
 
 /** Batches spans, and counts what becomes of them. The packages' own batches do not tell it. */
-class CountedProcessor implements SpanProcessor {
+class CountedProcessor {
   readonly #metrics: TracingMetrics;
   readonly #batches: libraries.BatchSpanProcessor;
   #waiting = 0;
@@ -140,9 +163,7 @@ class CountedProcessor implements SpanProcessor {
     });
   }
 
-  onStart(): void {}
-
-  onEnd(span: ReadableSpan): void {
+  add(span: ReadableSpan): void {
     if (this.#waiting >= mostWaiting) {
       this.#metrics.spans('dropped', 1);
       return;
@@ -151,11 +172,7 @@ class CountedProcessor implements SpanProcessor {
     this.#batches.onEnd(span);
   }
 
-  forceFlush(): Promise<void> {
-    return this.#batches.forceFlush();
-  }
-
-  shutdown(): Promise<void> {
+  close(): Promise<void> {
     return this.#batches.shutdown();
   }
 }

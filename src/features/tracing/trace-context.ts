@@ -64,8 +64,11 @@ function stateOf(values: readonly string[]): string | undefined {
   return isValid ? copyOf(members.join(','), mostState) : undefined;
 }
 
-/** The fields of a request that belongs to a span. */
-export function traceFields({ traceId, spanId, isSampled, state }: TraceContext): readonly string[] {
+/** The fields of a request that belongs to a span of this trace. */
+export function traceFields(
+  { traceId, isSampled, state }: Omit<TraceContext, 'spanId'>,
+  spanId: string,
+): readonly string[] {
   const fields = ['traceparent', `00-${traceId}-${spanId}-0${isSampled ? 1 : 0}`];
   if (state !== undefined) fields.push('tracestate', state);
   return fields;

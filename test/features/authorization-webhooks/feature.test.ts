@@ -106,6 +106,7 @@ it('a user with too many questions for a webhook gets 429, and no request passes
     cluster: { name: 'dev' },
     path: { info: parseRequestInfo('GET', '/version', ''), forServer: { query: '' } },
     head: { rawHeaders: [] },
+    record: {},
   };
   await assert.rejects(
     async () => createCheck({ reviews } as never)(request as never),

@@ -5,6 +5,7 @@ import { fieldValue } from '../../../src/http/header-fields.js';
 import type { Wish } from '../../../src/reviews/authorizer.js';
 import { TooManyReviewsError } from '../../../src/reviews/authorizer.js';
 import { unevenTimes } from '../../support/manual-clock.js';
+import { ToldPhases } from '../../support/told-phases.js';
 import { oddAnswers } from './answers.js';
 import { condition, FakeWebhook, failure, says, turns, wish } from './fake-webhook.js';
 
@@ -182,11 +183,13 @@ describe('a webhook', () => {
     const fake = new FakeWebhook();
     let release = (): void => {};
     fake.answer = () => new Promise(resolve => (release = () => resolve(says({ allowed: true }))));
-    const both = [told(fake), told(fake)];
+    const phases = new ToldPhases();
+    const both = [told(fake, { ...wish(), phases }), told(fake, { ...wish(), phases })];
     await turns();
     release();
     assert.deepEqual(await Promise.all(both), ['allow', 'allow']);
     assert.equal(fake.asked.length, 1);
+    phases.assertOneForTwo('webhook');
   });
 });
 

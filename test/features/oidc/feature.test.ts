@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { Registry } from 'prom-client';
 import { digestOf } from '../../../src/authentication/bearer-token.js';
+import type { AuthenticationRequest } from '../../../src/authentication/method.js';
 import { openIdConnect } from '../../../src/features/oidc/feature.js';
 import { Deferred } from '../../../src/lib/promises.js';
 import { parseOptions } from '../../../src/options/parse.js';
@@ -14,6 +15,7 @@ import { type OidcIssuer, startOidcIssuer } from '../../support/identities/oidc-
 import { createOidcSigner } from '../../support/identities/oidc-signer.js';
 import { replaceFile } from '../../support/replaced-file.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
+import { ToldPhases } from '../../support/told-phases.js';
 
 const authority = await createCertificateAuthority();
 const signer = createOidcSigner('one');
@@ -49,9 +51,11 @@ async function start(
   if (made === undefined || 'problems' in made) return assert.fail(JSON.stringify(made));
   t.after(made.close);
   made.start();
+  const phases = new ToldPhases();
   const authenticate = async (text: string, source = '192.0.2.1') => {
     const token = { text, digest: digestOf(text), source };
-    return (await made.method.authenticator.authenticateToken(token))?.username;
+    const request = { record: { phases } } as unknown as AuthenticationRequest;
+    return (await made.method.authenticator.authenticateToken(token, request))?.username;
   };
   const write = async (text: string) => {
     const { length } = reloads;
@@ -59,7 +63,14 @@ async function start(
     await until(() => reloads.length > length);
     return reloads.at(-1);
   };
-  return { ...made.method, authenticate, write, registry, warnings: () => made.warnings().join('\n') };
+  return {
+    ...made.method,
+    authenticate,
+    phases,
+    write,
+    registry,
+    warnings: () => made.warnings().join('\n'),
+  };
 }
 
 const claims = { aud: 'gateway', exp: Math.floor(Date.now() / 1000) + 600 };
@@ -99,8 +110,10 @@ it('an issuer of a file may have its authorities there, and sign with any algori
   const issuer = await startIssuer(t);
   const elliptic = createOidcSigner('two', 'ES256');
   issuer.jwks = { keys: [signer.jwk, elliptic.jwk] };
-  const { authenticate } = await start(t, {}, 'authentication-config', fileOf(entryOf(issuer, 'a:')));
-  assert.equal(await authenticate(elliptic.sign({ ...claims, iss: issuer.url, sub: 'alice' })), 'a:alice');
+  const { authenticate, phases } = await start(t, {}, 'authentication-config', fileOf(entryOf(issuer, 'a:')));
+  const token = elliptic.sign({ ...claims, iss: issuer.url, sub: 'alice' });
+  assert.deepEqual(await Promise.all([authenticate(token), authenticate(token)]), ['a:alice', 'a:alice']);
+  phases.assertOneForTwo('authentication');
 });
 
 it('a file that changes counts at once: a broken one changes nothing, and a removed issuer is unknown', async t => {

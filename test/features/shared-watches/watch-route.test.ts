@@ -66,6 +66,7 @@ it('a watch is shared by what its client asks for, and the client is known by it
   assert.deepEqual(known, {
     ...{ own, path: '/api/v1/pods', query: 'watch=1&fieldSelector=a%3Db' },
     ...{ rawHeaders: ['Accept', 'a', 'X', 'authorization'], requestId: 'id', expires: 12 },
+    traces: undefined,
   });
   assert.match(JSON.stringify(attributes), /"fieldSelector":{"rawSelector":"a=b"}/);
   assert.deepEqual([isStillValid?.(), isStillValid?.(), asked], [true, false, [request, request]]);

@@ -8,9 +8,11 @@ import { type Endpoint, identityOf } from '../../../src/clusters/endpoint.js';
 import type { VerifiedUser } from '../../../src/features/common/token-cache.js';
 import { createTokenReviewAuthenticator } from '../../../src/features/token-review/authenticator.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
+import type { PhaseObserver } from '../../../src/lib/phases.js';
 import { collectGarbage } from '../../support/collect-garbage.js';
 import { eventually } from '../../support/eventually.js';
 import { ManualClock } from '../../support/manual-clock.js';
+import { ToldPhases } from '../../support/told-phases.js';
 
 type Review = (token: string) => VerifiedUser | Promise<VerifiedUser>;
 
@@ -61,12 +63,14 @@ function setUp() {
       namesContext = false,
       isOpen = true,
       by = authenticator,
+      phases = undefined as PhaseObserver | undefined,
     } = {},
   ) => {
     const openCluster = () => (isOpen ? endpoint : Promise.resolve(endpoint));
     const request = {
       ...{ cluster: cluster as unknown as Cluster, openCluster },
       mount: { namesContext },
+      record: { phases },
     } as unknown as AuthenticationRequest;
     const token = { text, digest: digestOf(text), source };
     return (await by.authenticateToken(token, request))?.username;
@@ -213,6 +217,17 @@ describe('tokens that clusters review', () => {
       collectGarbage();
       return users.length === 2 && users.every(user => user.deref() === undefined);
     });
+  });
+
+  it('are one wait of all requests that bring the same one at a time', async () => {
+    const { authenticate } = setUp();
+    const [cluster, phases] = [clusterOf('a', verified), new ToldPhases()];
+    await Promise.all([
+      authenticate('robot', cluster, { phases }),
+      authenticate('robot', cluster, { phases }),
+    ]);
+    await authenticate('robot', cluster, { phases });
+    phases.assertOneForTwo('authentication');
   });
 
   it('wait only for their own cluster: a slow or failing cluster neither delays nor fails the others', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { beforeEach, describe, it } from 'node:test';
+import { aboutOf } from '../../../src/features/tracing/about.js';
 import { RequestSpans, type Tracing } from '../../../src/features/tracing/request-spans.js';
 import type { EndedSpan } from '../../../src/features/tracing/spans.js';
 import { parseRequestInfo } from '../../../src/kubernetes/request-info.js';
@@ -33,7 +34,7 @@ interface Asked {
 function begin({ method = 'GET', path = '/api/v1/pods', headers = [], caller }: Asked = {}): RequestSpans {
   const raw = { method, rawHeaders: headers, socket: {} } as unknown as IncomingMessage;
   const request = { raw, path: { received: { raw: path } }, caller } as unknown as RecordedRequest;
-  return new RequestSpans(request, parseRequestInfo(method, path, ''), tracing);
+  return new RequestSpans(tracing, () => aboutOf(method, parseRequestInfo(method, path, '')), request);
 }
 
 function spansNamed(name: string): EndedSpan[] {
@@ -76,6 +77,34 @@ describe('the spans of a request', () => {
     const [one, two] = spansNamed('dial');
     assert.deepEqual([one?.links, two?.links], [[], [{ traceId: one?.traceId, spanId: one?.spanId }]]);
     assert.deepEqual(spansNamed('credential')[0]?.links, []);
+  });
+
+  it('of a request that others share are a trace of its own, decided by the rate alone, to which theirs link', () => {
+    const headers = ['traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'];
+    const [opener, late] = [begin({ headers, path: '/api/v1/pods' }), begin()];
+    const shared = opener.shared.begin();
+    shared.phase('head', 1, 2);
+    shared.started(200);
+    const [root, upstream] = added.splice(0);
+    assert.ok(root && upstream);
+    assert.deepEqual([root.kind, root.name, root.parentId], ['internal', 'GET /api/v1/pods', undefined]);
+    assert.deepEqual([upstream.kind, upstream.parentId], ['client', root.spanId]);
+    assert.notEqual(root.traceId, opener.ids?.trace);
+    opener.joins(shared.ids);
+    for (const request of [opener, late]) request.started(200);
+    late.joins(shared.ids);
+    for (const request of [opener, late]) request.completed(200, undefined);
+    const link = { traceId: root.traceId, spanId: root.spanId };
+    const { trace: traceId, span: spanId } = late.ids ?? assert.fail();
+    const links = added.map(({ links }) => links.map(({ traceId, spanId }) => ({ traceId, spanId })));
+    assert.deepEqual([links[0], links[1], links[3]], [[link], [], [{ traceId, spanId }, link]]);
+    tracing = { ...tracing, rate: 0 };
+    const sampled = begin({ headers });
+    const unsampled = sampled.shared.begin();
+    assert.deepEqual([sampled.ids?.trace, unsampled.ids], ['0af7651916cd43dd8448eb211c80319c', undefined]);
+    sampled.joins(unsampled.ids);
+    sampled.completed(200, undefined);
+    assert.deepEqual(added.at(-1)?.links, []);
   });
 
   it('say why something failed, by the reason of the log and the metrics', () => {

@@ -74,9 +74,9 @@ describe('the trace of a client', () => {
   });
 
   it('is sent on as two fields', () => {
-    const context = { traceId: trace, spanId: span, isSampled: true, state: 'a=1' };
-    assert.deepEqual(traceFields(context), ['traceparent', valid, 'tracestate', 'a=1']);
+    const context = { traceId: trace, isSampled: true, state: 'a=1' };
+    assert.deepEqual(traceFields(context, span), ['traceparent', valid, 'tracestate', 'a=1']);
     const unsampled = { ...context, isSampled: false, state: undefined };
-    assert.deepEqual(traceFields(unsampled), ['traceparent', `00-${trace}-${span}-00`]);
+    assert.deepEqual(traceFields(unsampled, span), ['traceparent', `00-${trace}-${span}-00`]);
   });
 });

@@ -73,15 +73,6 @@ test('the benchmark measures each program and leaves only its figures', { skip }
   await assertNothingLeft(directory);
 });
 
-test('the benchmark removes its processes and files when it is interrupted', { skip }, async () => {
-  const { child, directory, output, ended } = await startBench('kubectl');
-  while (!output.stderr().includes('kubectl: GET') && child.exitCode === null) await sleep(20);
-  assert.notDeepEqual(processesOf(directory), []);
-  child.kill('SIGINT');
-  assert.equal(await ended, 130, output.stderr());
-  await assertNothingLeft(directory);
-});
-
 test('a ratio compares with kubectl proxy in the same round, and one of shared watches with unshared ones', () => {
   const programs = ['kube-api-proxy', 'shared-watches', 'kubectl'] as const;
   const values = [

@@ -16,7 +16,6 @@ import { eventuallyPasses } from '../support/eventually.js';
 import { twoUsers } from '../support/identities/two-users.js';
 import { isInstalled } from '../support/installed.js';
 import { projectFile } from '../support/project.js';
-import { startInProcess } from '../support/proxy/in-process.js';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import { startGateway, startStack } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -33,7 +32,7 @@ async function snippet(pattern: RegExp, address: string, file = 'deploy/sidecar/
 
 const folder = temporaryFolder();
 const server = await embeddedApiServer({ after });
-const address = `127.0.0.1:${(await startStack({ after }, { run: startInProcess, server })).port}`;
+const address = `127.0.0.1:${(await startStack({ after }, { server })).port}`;
 
 test('the snippet for curl gets the Pods', async () => {
   const { stdout } = await run('sh', ['-ec', await snippet(/^sh\n.*8001/, address)]);
@@ -94,7 +93,7 @@ for (const [client, node] of Object.entries(clientVersions)) {
       await writeFile(file, await (await fetch(`http://${address}/-/kubeconfig`)).text());
       assert.match(await list(), /^web-0$/m);
       const { port, ca } = await startGateway(t, {
-        ...({ run: startInProcess, server, tokenFile: twoUsers, tls: true } as const),
+        ...({ server, tokenFile: twoUsers, tls: true } as const),
       });
       const gateway = await writeKubeconfig({
         server: `https://127.0.0.1:${port}`,

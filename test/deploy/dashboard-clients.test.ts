@@ -9,7 +9,6 @@ import { kubectlTest } from '../support/clients/kubectl.js';
 import { blocksOf, textOf } from '../support/documents/texts.js';
 import { embeddedApiServer } from '../support/embedded-api-server.js';
 import { twoUsers } from '../support/identities/two-users.js';
-import { startInProcess } from '../support/proxy/in-process.js';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import { startGateway } from '../support/proxy/stack.js';
 
@@ -27,7 +26,7 @@ const requests: readonly (AttackRequest & { readonly passes: number })[] = [
 /** A gateway over TLS, with an API server of its own. */
 async function startSecureGateway(flags: readonly string[] = []) {
   const server = await embeddedApiServer({ after });
-  const base = { run: startInProcess, server, tokenFile: twoUsers, tls: true } as const;
+  const base = { server, tokenFile: twoUsers, tls: true } as const;
   const gateway = await startGateway({ after }, { ...base, flags });
   return { ca: gateway.ca, url: `https://127.0.0.1:${gateway.port}` };
 }

@@ -14,7 +14,7 @@ import { twoUsers } from '../support/identities/two-users.js';
 import { freePort } from '../support/ports.js';
 import { program, projectFile } from '../support/project.js';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
-import { writeAdminKubeconfig } from '../support/proxy/proxy.js';
+import { startProxyFor, writeAdminKubeconfig } from '../support/proxy/proxy.js';
 import { startGateway, startStack } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -107,7 +107,7 @@ interface Agent {
 /** The proxy with the flags for agents, and the kubeconfig that an agent gets. */
 const modes: Readonly<Record<string, (t: TestContext, server: string) => Promise<Agent>>> = {
   async 'a local proxy'(t) {
-    const { proxy } = await startStack(t, { flags });
+    const { proxy } = await startStack(t, { run: startProxyFor, flags });
     const kubeconfig = join(temporaryFolder(), 'config');
     await writeFile(kubeconfig, await (await fetch(`${proxy.url}/-/kubeconfig`)).text());
     return { audit: proxy.stdout, kubeconfig };
@@ -126,6 +126,7 @@ const modes: Readonly<Record<string, (t: TestContext, server: string) => Promise
     const tokens = join(directory, 'tokens.csv');
     await writeFile(tokens, 'token-of-the-agent,agent,,\n', { mode: 0o600 });
     const { proxy, port, ca } = await startStack(t, {
+      run: startProxyFor,
       server: { allow: () => true },
       flags: [...flags, `--token-auth-file=${tokens}`],
       tls: true,

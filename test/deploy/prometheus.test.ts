@@ -10,6 +10,7 @@ import { eventuallyPasses } from '../support/eventually.js';
 import { isInstalled } from '../support/installed.js';
 import { projectFile } from '../support/project.js';
 import { adminAddress } from '../support/proxy/admin-listener.js';
+import { startProxyFor } from '../support/proxy/proxy.js';
 import { startStack } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -84,9 +85,10 @@ test("Prometheus reads the proxy's metrics, the API server's metrics through the
   const tokens = join(folder, 'tokens.csv');
   await writeFile(tokens, 'token-of-prometheus,prometheus,,\n', { mode: 0o600 });
   const [{ proxy }, plain, gateway] = await Promise.all([
-    startStack(t, { flags: ['--admin-port=0', '--admin-address=127.0.0.1'] }),
-    startStack(t),
+    startStack(t, { run: startProxyFor, flags: ['--admin-port=0', '--admin-address=127.0.0.1'] }),
+    startStack(t, { run: startProxyFor }),
     startStack(t, {
+      run: startProxyFor,
       server: { allow: (user, { path }) => user.username !== 'prometheus' || path === '/metrics' },
       flags: [`--token-auth-file=${tokens}`],
       tls: true,

@@ -5,6 +5,7 @@ import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { send } from '../support/clients/http-client.js';
 import { openDescriptors, settled } from '../support/proxy/process-state.js';
+import { startProxyFor } from '../support/proxy/proxy.js';
 import { createRandom, type Random } from '../support/random.js';
 import type { StrictRequest } from '../support/upstreams/strict-http.js';
 import { ok, reset, startStrictStack } from '../support/upstreams/strict-upstream.js';
@@ -23,7 +24,7 @@ const upstreamRandom = createRandom(seed);
 const { upstream, proxy } = await startStrictStack(
   { after },
   (request, socket) => misbehave(upstreamRandom, request, socket),
-  { scheme: 'https', user: { token: 'token' }, flags: ['--log-requests=none'] },
+  { run: startProxyFor, scheme: 'https', user: { token: 'token' }, flags: ['--log-requests=none'] },
 );
 
 const watchHead = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';

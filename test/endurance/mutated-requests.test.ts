@@ -5,6 +5,7 @@ import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { send } from '../support/clients/http-client.js';
 import { openDescriptors, residentBytes, settled } from '../support/proxy/process-state.js';
+import { startProxyFor } from '../support/proxy/proxy.js';
 import { createRandom } from '../support/random.js';
 import { StrictReader, type StrictRequest } from '../support/upstreams/strict-http.js';
 import { ok, startStrictStack } from '../support/upstreams/strict-upstream.js';
@@ -25,7 +26,7 @@ const { upstream, proxy } = await startStrictStack(
     else if (request.method === 'HEAD') socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n');
     else socket.write(ok('ok'));
   },
-  { scheme: 'https', user: { token }, flags: ['--reject-paths='] },
+  { run: startProxyFor, scheme: 'https', user: { token }, flags: ['--reject-paths='] },
 );
 
 /** Each connection has its own loopback address, which the API server gets in X-Forwarded-For. */

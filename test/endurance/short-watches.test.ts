@@ -6,7 +6,7 @@ import { closed } from '../support/closed.js';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import { ownMetrics } from '../support/proxy/own-metric.js';
 import { openDescriptors, residentBytes, settled } from '../support/proxy/process-state.js';
-import { type ProxyProcess, startProxy } from '../support/proxy/proxy.js';
+import { type ProxyProcess, startProxy, startProxyFor } from '../support/proxy/proxy.js';
 import type { Scope } from '../support/scope.js';
 import {
   fieldsOf,
@@ -39,7 +39,7 @@ async function overHttp1(scope: Scope): Promise<World> {
       if (request.target.includes('ends')) socket.write('0\r\n\r\n');
       else if (request.target.includes('breaks')) reset(socket);
     },
-    { flags: quiet, env: inspected },
+    { run: startProxyFor, flags: quiet, env: inspected },
   );
   return { proxy, connections: () => ({ open: upstream.sockets.size, accepted: 0 }) };
 }

@@ -99,15 +99,6 @@ test('a build and npm ci say it too, and Node.js 10 can parse the file that says
   assert.equal(forOld, asItIs);
 });
 
-test('the check notices a package that supports only newer versions', () => {
-  assert.ok(!includes('>=22', versionOf('20.19.0')));
-  assert.ok(!includes('^20.19.0 || >=22.12.0', versionOf('22.11.0')));
-  assert.ok(includes('^20.19.0 || >=22.12.0', versionOf('22.13.0')));
-  assert.ok(!includes('20 || >=22', versionOf('21.7.0')));
-  assert.ok(!includes('>=0.6 <=0.7 || >=22', versionOf('20.19.0')));
-  assert.ok(includes('>=18 <=21', versionOf('20.19.0')));
-});
-
 test('package.json decides about the install script of every package, so that npm does not warn of it', async () => {
   const { allowScripts } = JSON.parse(await readFile(projectFile('package.json'), 'utf8')) as {
     allowScripts: Record<string, boolean>;

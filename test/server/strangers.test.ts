@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { after, mock, test } from 'node:test';
 import { Strangers } from '../../src/authentication/strangers.js';
 import { exchangeRaw } from '../support/clients/raw-http.js';
-import { startInProcess } from '../support/proxy/in-process.js';
 import { startGateway } from '../support/proxy/stack.js';
 
 const add = mock.method(Strangers.prototype, 'add');
@@ -11,8 +10,8 @@ const counted = mock.method(Strangers.prototype, 'counted');
 after(() => mock.restoreAll());
 
 const tokenFile = 'alice-token,alice,,\n';
-const gateway = await startGateway({ after }, { run: startInProcess, tokenFile });
-const open = await startGateway({ after }, { run: startInProcess });
+const gateway = await startGateway({ after }, { tokenFile });
+const open = await startGateway({ after }, {});
 
 /** Sends one request. Returns the methods that were called for it. */
 async function callsOf(port: number, path: string, fields: string): Promise<string[]> {

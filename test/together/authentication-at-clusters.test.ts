@@ -5,7 +5,6 @@ import { after, describe, test } from 'node:test';
 import { type Answer, assertStatus, type Leg, send } from '../e2e/leg.js';
 import { send as sendPlain } from '../support/clients/http-client.js';
 import { callersFlag } from '../support/proxy/callers.js';
-import { startInProcess } from '../support/proxy/in-process.js';
 import { arn, mountOf, startManyClusters, startManyStack, which } from '../support/proxy/many-clusters.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -21,7 +20,7 @@ for (const at of ['one', 'two'] as const) {
   clusters.tokens[at]['same-token'] = { username: `somebody-of-${at}`, groups: [`group-of-${at}`] };
 }
 
-const common = { clusters, run: startInProcess };
+const common = { clusters };
 const [byReview, byFile] = await Promise.all([
   startManyStack({ after }, { ...common, flags: ['--authentication-token-webhook', '--reject-paths='] }),
   startManyStack({ after }, { ...common, flags: [callersFlag(tokenFile), '--reject-paths='] }),

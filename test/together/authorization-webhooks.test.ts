@@ -8,7 +8,6 @@ import { openWatch } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
 import { jsonLines } from '../support/json-lines.js';
 import type { ServerEvent } from '../support/kube-apiserver/audit-log.js';
-import { startInProcess } from '../support/proxy/in-process.js';
 import { startGateway } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { AskedWebhook } from '../support/upstreams/asked-webhook.js';
@@ -17,7 +16,6 @@ test('an audit event has the decision and the reason of the authorization webhoo
   const auditLog = join(temporaryFolder(), 'audit.log');
   const webhook = await AskedWebhook.start(t);
   const { proxy } = await startGateway(t, {
-    run: startInProcess,
     tokenFile: 'alice-token,alice,,\n',
     flags: [`--authorization-config=${webhook.file}`, `--audit-log-path=${auditLog}`],
   });
@@ -59,7 +57,6 @@ for (const [who, second, flags] of [
       cacheUnauthorizedRequests: false,
     });
     const { proxy, server } = await startGateway(t, {
-      run: startInProcess,
       tokenFile: 'alice-token,alice,,\ncarol-token,carol,,\n',
       flags: [`--authorization-config=${webhook.file}`, '--share-watches', ...flags],
       // Without APIServices, what is built in is shared.

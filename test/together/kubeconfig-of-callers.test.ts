@@ -8,7 +8,6 @@ import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
 import { embeddedApiServer } from '../support/embedded-api-server.js';
 import { until } from '../support/eventually.js';
 import { proxyToken, twoUsers } from '../support/identities/two-users.js';
-import { startInProcess } from '../support/proxy/in-process.js';
 import { createChainFiles } from '../support/proxy/many-clusters.js';
 import { startGateway } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
@@ -27,7 +26,7 @@ kubectlTest('/-/kubeconfig makes kubectl log in if there is an OpenID Connect is
   const scopes_supported = ['openid', 'offline_access', 'groups', 'phone', 'email'];
   Object.assign(issuer.metadata, { scopes_supported });
   const { proxy } = await startGateway(t, {
-    ...{ run: startInProcess, tokenFile: twoUsers, server },
+    ...{ tokenFile: twoUsers, server },
     flags: [...flags, ...['--oidc-username-claim=email', '--oidc-groups-claim=groups', ...files.flags]],
   });
   const session = await connectHttp2(proxy.port, files.authority.certificate);
@@ -85,7 +84,7 @@ kubectlTest(
     const files = await createChainFiles();
     const ca = await files.replace('clients.crt', files.authority.certificate);
     const { proxy } = await startGateway(t, {
-      ...{ run: startInProcess, server: { allow: () => true } },
+      ...{ server: { allow: () => true } },
       flags: [...files.flags, `--client-ca-file=${ca}`],
     });
     const { certificate, key } = await files.authority.client({ commonName: 'carol', organizations: [] });

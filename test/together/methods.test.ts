@@ -7,13 +7,11 @@ import { createCertificateAuthority } from '../support/certificates/certificates
 import { eventually } from '../support/eventually.js';
 import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../support/identities/oidc-signer.js';
-import { startInProcess } from '../support/proxy/in-process.js';
 import { startGateway } from '../support/proxy/stack.js';
 
 test('tokens of a file, of an issuer and of the cluster work together, and each one is asked of its own method', async t => {
   const { flags, sign } = await startSigningIssuer(t, await createCertificateAuthority());
   const { server, tokens, proxy } = await startGateway(t, {
-    run: startInProcess,
     tokenFile: 'file-token,alice,,\n',
     flags: [...flags, '--authentication-token-webhook', '--oidc-username-prefix=-'],
   });
@@ -40,7 +38,7 @@ test('an issuer that is down at the start leaves the gateway ready for callers o
   const token = createOidcSigner('one').sign({ iss: gone.url, aud: 'gateway', sub: 'alice', exp: 4e9 });
   const reason = `there are no keys of the OpenID Connect issuer ${gone.url} yet, so its tokens get 503: .*connection refused`;
   for (const others of [{ tokenFile: 'file-token,alice,,\n' }, {}]) {
-    const { proxy, server, port } = await startGateway(t, { run: startInProcess, flags, ...others });
+    const { proxy, server, port } = await startGateway(t, { flags, ...others });
     await eventually('the issuer has failed', () => /cannot fetch the keys/.test(proxy.stderr()));
     const { code, body } = await send(port, { target: '/-/readyz?verbose' });
     assert.match(body, new RegExp(`^warn: ${reason}$`, 'm'));

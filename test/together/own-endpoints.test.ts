@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { send } from '../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../support/clients/http2-client.js';
-import { startInProcess } from '../support/proxy/in-process.js';
+import { startProxyFor } from '../support/proxy/proxy.js';
 import { startStack } from '../support/proxy/stack.js';
 
 it('the index has the endpoints of the features, and then those of the core', async t => {
-  const { port } = await startStack(t, { run: startInProcess });
+  const { port } = await startStack(t, {});
   const { text } = await send(port, '/-/');
   assert.deepEqual(
     text.split('\n').map(line => line.split(' ')[0]),
@@ -22,7 +22,7 @@ it('/-/clusters says whether clients have to be told the authority of the certif
     // Another program ends TLS there.
     [['--public-url=https://gw.example'], false],
   ] as const) {
-    const { port, ca } = await startStack(t, { run: startInProcess, tls: true, flags });
+    const { port, ca } = await startStack(t, { tls: true, flags });
     const session = await connectHttp2(port, ca);
     t.after(() => session.destroy());
     const { json } = await ask(session, '/-/clusters');
@@ -31,7 +31,11 @@ it('/-/clusters says whether clients have to be told the authority of the certif
 });
 
 it('the page is served over TLS and HTTP/2 to callers without a credential', async t => {
-  const secure = await startStack(t, { tls: true, flags: ['--token-auth-file=/dev/null'] });
+  const secure = await startStack(t, {
+    run: startProxyFor,
+    tls: true,
+    flags: ['--token-auth-file=/dev/null'],
+  });
   const session = await connectHttp2(secure.port, secure.ca);
   t.after(() => session.destroy());
   const [script = ''] = /main-[^"]+\.js/.exec((await ask(session, '/-/ui/')).text) ?? [];

@@ -13,7 +13,6 @@ import { eventuallyPasses } from '../support/eventually.js';
 import { jsonLines } from '../support/json-lines.js';
 import type { ServerEvent } from '../support/kube-apiserver/audit-log.js';
 import { adminPort } from '../support/proxy/admin-listener.js';
-import { startInProcess } from '../support/proxy/in-process.js';
 import { startGateway } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
@@ -39,7 +38,6 @@ const refusal =
 function start(t: TestContext, ...args: readonly string[]) {
   const data = (text: string) => Buffer.from(text).toString('base64');
   return startGateway(t, {
-    run: startInProcess,
     server,
     tokenFile,
     user: { 'client-certificate-data': data(pair.certificate), 'client-key-data': data(pair.key) },

@@ -4,7 +4,6 @@ import { send as sendRaw } from '../e2e/leg.js';
 import { send } from '../support/clients/http-client.js';
 import { embeddedApiServer } from '../support/embedded-api-server.js';
 import { twoUsers } from '../support/identities/two-users.js';
-import { startInProcess } from '../support/proxy/in-process.js';
 import { startGateway, startStack } from '../support/proxy/stack.js';
 
 const server = await embeddedApiServer({ after });
@@ -13,7 +12,7 @@ const line = String.raw`--cors-allowed-origins='^https://headlamp\.example$'`;
 const headers = ['Origin: https://headlamp.example', 'Sec-Fetch-Site: same-origin'];
 
 test('a rejected page is named with the line that allows it: in the answer on every leg, once in the log, and by readyz to callers alone', async () => {
-  const { proxy } = await startGateway({ after }, { run: startInProcess, server, tokenFile: twoUsers });
+  const { proxy } = await startGateway({ after }, { server, tokenFile: twoUsers });
   const credential = 'Authorization: Bearer alice-token';
   for (const leg of ['plain', 'websocket', 'spdy'] as const) {
     const method = leg === 'plain' ? 'DELETE' : 'GET';
@@ -44,7 +43,7 @@ test('a rejected page is named with the line that allows it: in the answer on ev
 });
 
 test('without authentication, readyz names the pages to everybody', async () => {
-  const { proxy } = await startStack({ after }, { run: startInProcess, server });
+  const { proxy } = await startStack({ after }, { server });
   const answer = await sendRaw(proxy.port, {
     target,
     headers: ['Origin: https://headlamp.example', 'Sec-Fetch-Site: cross-site'],

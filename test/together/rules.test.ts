@@ -116,7 +116,7 @@ describe('/-/rules', () => {
 
   it('tells a stranger neither the rules nor the contexts', async t => {
     const { proxy } = await startGateway(t, {
-      ...{ run: startInProcess, tokenFile: twoUsers, flags: ['--all-contexts', '--read-only'] },
+      ...{ tokenFile: twoUsers, flags: ['--all-contexts', '--read-only'] },
     });
     const get = (path: string, authorization?: string) =>
       send(proxy.port, path, authorization === undefined ? {} : { headers: { authorization } });

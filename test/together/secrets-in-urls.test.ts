@@ -8,9 +8,10 @@ import { assertStatus, send } from '../e2e/leg.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { send as sendPlain } from '../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../support/clients/http2-client.js';
-import { startInProcess, startUpProblems } from '../support/proxy/in-process.js';
+import { startUpProblems } from '../support/proxy/in-process.js';
 import { writeKubeconfig } from '../support/proxy/kubeconfig-file.js';
 import { addContext, mountOf, startManyClusters, startManyStack } from '../support/proxy/many-clusters.js';
+import { startProxyFor } from '../support/proxy/proxy.js';
 import { urlsWithUser } from '../support/urls-with-user.js';
 
 const password = 'hunter2';
@@ -83,9 +84,13 @@ describe('the password of a URL of the kubeconfig that cannot be used is in no a
         }
       },
     });
-    const { proxy, port } = await startManyStack(t, { clusters, flags: ['--log-level=trace'] });
+    const { proxy, port } = await startManyStack(t, {
+      clusters,
+      run: startProxyFor,
+      flags: ['--log-level=trace'],
+    });
     const files = await createServingFiles();
-    const secure = await startManyStack(t, { clusters, run: startInProcess, tls: files });
+    const secure = await startManyStack(t, { clusters, tls: files });
     const session = await connectHttp2(secure.port, files.authority.certificate);
     t.after(() => session.destroy());
     assertHidden((await sendPlain(port, '/-/clusters')).text, 'unused clusters');

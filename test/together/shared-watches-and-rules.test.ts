@@ -6,7 +6,6 @@ import { send } from '../support/clients/http-client.js';
 import { embeddedApiServer } from '../support/embedded-api-server.js';
 import { eventually, eventuallyPasses } from '../support/eventually.js';
 import { jsonLines } from '../support/json-lines.js';
-import { startInProcess } from '../support/proxy/in-process.js';
 import { scrapeOwn, sumOf } from '../support/proxy/own-metric.js';
 import { startStack } from '../support/proxy/stack.js';
 import { queryOf, WatchedNamespace } from '../support/proxy/watched-namespace.js';
@@ -19,17 +18,12 @@ const server = await embeddedApiServer({ after });
 const [plain, guarded] = await Promise.all([
   startStack(
     { after },
-    {
-      server: server.embedded,
-      run: startInProcess,
-      flags: ['--share-watches', `--audit-log-path=${auditLog}`],
-    },
+    { server: server.embedded, flags: ['--share-watches', `--audit-log-path=${auditLog}`] },
   ),
   startStack(
     { after },
     {
       server: server.embedded,
-      run: startInProcess,
       flags: [
         ...['--share-watches', '--read-only', '--reject-resources=secrets', '--max-longrunning-requests=3'],
         ...['--accept-namespaces=^(watched-|default).*', '--reject-paths=^/api/v1/namespaces/[^/]*/pods'],

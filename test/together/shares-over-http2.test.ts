@@ -4,7 +4,6 @@ import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2';
 import { after, type TestContext, test } from 'node:test';
 import { ask, connectHttp2, headOf, openStream } from '../support/clients/http2-client.js';
 import { eventuallyPasses } from '../support/eventually.js';
-import { startInProcess } from '../support/proxy/in-process.js';
 import { startStack } from '../support/proxy/stack.js';
 
 const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
@@ -12,7 +11,7 @@ const slowPath = '/api/v1/namespaces/default/slow';
 const earlyPath = '/api/v1/namespaces/default/early';
 
 const limits = ['--max-requests-inflight-per-user=3', '--max-longrunning-requests-per-user=3'];
-const proxied = await startStack({ after }, { run: startInProcess, tls: true, flags: limits });
+const proxied = await startStack({ after }, { tls: true, flags: limits });
 proxied.server.intercept(({ url }) => url === slowPath);
 proxied.server.intercept(({ url }, response) => {
   if (url !== earlyPath) return false;

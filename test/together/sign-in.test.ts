@@ -8,15 +8,13 @@ import { send } from '../support/clients/http-client.js';
 import { until } from '../support/eventually.js';
 import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
 import { startInProcess } from '../support/proxy/in-process.js';
-import { type GatewayOptions, startGateway } from '../support/proxy/stack.js';
+import { startProxyFor } from '../support/proxy/proxy.js';
+import { type Run, startGateway } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const server = await startFakeApiServer();
 after(() => server.kill());
 const authority = await createCertificateAuthority();
-
-/** Starts a gateway that need not have the files of the page. */
-const inProcess = { run: { run: startInProcess } };
 
 /** A gateway whose issuer has this in its discovery document. The page's policy and the answer of /-/sign-in are what a stranger gets. */
 async function start(
@@ -25,19 +23,20 @@ async function start(
     flags = ['--explorer-sign-in'],
     discovery = {},
     hold,
-    run = {},
+    run = startProxyFor,
   }: {
     readonly flags?: readonly string[];
     readonly discovery?: Readonly<Record<string, unknown>>;
     readonly hold?: Promise<void>;
-    readonly run?: Pick<GatewayOptions, 'run'>;
+    /** In this process there are no files of the page. */
+    readonly run?: Run;
   } = {},
 ) {
   const { issuer, flags: ofIssuer } = await startSigningIssuer(t, authority);
   const authorization_endpoint = 'https://login.example/authorize';
   Object.assign(issuer.metadata, { authorization_endpoint }, discovery);
   if (hold !== undefined) issuer.hold(hold);
-  const { proxy } = await startGateway(t, { ...run, server, flags: [...ofIssuer, ...flags] });
+  const { proxy } = await startGateway(t, { run, server, flags: [...ofIssuer, ...flags] });
   const { port } = proxy;
   const offer = async () => {
     const { json } = await send(port, '/-/sign-in');
@@ -59,7 +58,7 @@ async function start(
 describe('/-/sign-in', () => {
   it('has the address of the page and the scopes that flags say', async t => {
     const { offer, extraScopes, ready } = await start(t, {
-      ...inProcess,
+      run: startInProcess,
       flags: [
         ...['--explorer-sign-in', '--sign-in-scopes=email,custom'],
         '--public-url=https://gw.example/prefix/',
@@ -77,7 +76,7 @@ describe('/-/sign-in', () => {
     await ready();
     assert.deepEqual(await offer(), { issuers: [] });
     assert.deepEqual(await sources(), ["'self'"]);
-    const { port } = await start(t, { ...inProcess, flags: ['--explorer=false'] });
+    const { port } = await start(t, { run: startInProcess, flags: ['--explorer=false'] });
     assert.equal((await send(port, '/-/sign-in')).status, 401);
   });
 

@@ -10,7 +10,7 @@ import { ask, connectHttp2 } from '../support/clients/http2-client.js';
 import { collectText } from '../support/collected-text.js';
 import { embeddedApiServer } from '../support/embedded-api-server.js';
 import { twoUsers } from '../support/identities/two-users.js';
-import { startInProcess, startUpProblems } from '../support/proxy/in-process.js';
+import { startUpProblems } from '../support/proxy/in-process.js';
 import { startGateway } from '../support/proxy/stack.js';
 
 const server = await embeddedApiServer({ after });
@@ -18,7 +18,7 @@ const files = await createServingFiles();
 const authority = await createCertificateAuthority({ commonName: 'clients' });
 const alice = await authority.client({ commonName: 'alice' });
 const callers = `--client-ca-file=${await files.replace('clients.crt', authority.certificate)}`;
-const base = { run: startInProcess, server, tokenFile: twoUsers } as const;
+const base = { server, tokenFile: twoUsers } as const;
 const flag = '--accept-token-pages';
 const [open, strict, unfiltered, secure] = await Promise.all([
   startGateway({ after }, { ...base, flags: [flag] }),

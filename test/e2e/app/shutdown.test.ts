@@ -4,7 +4,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { send } from '../../support/clients/http-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually, until, within } from '../../support/eventually.js';
-import type { ProxyExit } from '../../support/proxy/proxy.js';
+import { type ProxyExit, type ProxyProcess, startProxyFor } from '../../support/proxy/proxy.js';
 import { type Stack, startStack } from '../../support/proxy/stack.js';
 
 const watchPath = '/api/v1/namespaces/kube-system/pods?watch=true';
@@ -16,13 +16,13 @@ const getNever = 'GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n';
 /** Longer than a test waits, so a program that exits during the test has not waited for it. */
 const longGrace = ['--shutdown-grace=5m'];
 
-function start(t: TestContext, flags: readonly string[] = longGrace): Promise<Stack> {
-  return startStack(t, { flags });
+function start(t: TestContext, flags: readonly string[] = longGrace): Promise<Stack<ProxyProcess>> {
+  return startStack(t, { run: startProxyFor, flags });
 }
 
 /** Sends a signal and returns the exit, and how many milliseconds it took. */
 async function leave(
-  { proxy }: Stack,
+  { proxy }: Stack<ProxyProcess>,
   signal: NodeJS.Signals = 'SIGTERM',
 ): Promise<ProxyExit & { readonly took: number }> {
   const started = Date.now();

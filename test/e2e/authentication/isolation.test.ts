@@ -7,7 +7,6 @@ import { connectRaw } from '../../support/clients/raw-http.js';
 import { selfReview, selfReviewPath } from '../../support/clients/self-review.js';
 import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { twoUsers } from '../../support/identities/two-users.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
 import { startGateway } from '../../support/proxy/stack.js';
 import { legs } from '../leg.js';
 
@@ -15,11 +14,10 @@ const alice = 'Authorization: Bearer alice-token';
 const bob = 'Authorization: Bearer bob-token';
 
 const server = await embeddedApiServer({ after });
-const judged = await startGateway({ after }, { run: startInProcess, tokenFile: twoUsers, server });
+const judged = await startGateway({ after }, { tokenFile: twoUsers, server });
 
 /** A gateway to an embedded API server that allows everything. */
-const startOpen = (t: TestContext) =>
-  startGateway(t, { run: startInProcess, tokenFile: twoUsers, server: { allow: () => true } });
+const startOpen = (t: TestContext) => startGateway(t, { tokenFile: twoUsers, server: { allow: () => true } });
 
 describe('requests on one connection', () => {
   test('have their callers authenticated one by one, however they follow each other', async t => {

@@ -8,7 +8,6 @@ import { connectRaw } from '../../support/clients/raw-http.js';
 import { type Arrival, embeddedApiServer } from '../../support/embedded-api-server.js';
 import { eventually } from '../../support/eventually.js';
 import { twoUsers } from '../../support/identities/two-users.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
 import { type GatewayOptions, startGateway } from '../../support/proxy/stack.js';
 import { bothLegs, passed, probe } from '../credential-probe.js';
 import { assertStatus, clientRequests, send as sendRaw } from '../leg.js';
@@ -20,7 +19,7 @@ const server = await embeddedApiServer({ after });
 
 /** A gateway in this process that knows alice and bob. */
 function start(t: TestContext, options: Omit<GatewayOptions, 'run' | 'server'> = {}) {
-  return startGateway(t, { tokenFile: twoUsers, ...options, run: startInProcess, server });
+  return startGateway(t, { tokenFile: twoUsers, ...options, server });
 }
 
 /** Asserts that the last of these requests was sent by the proxy, as alice. */
@@ -100,7 +99,7 @@ describe('callers with a token', { concurrency: 4 }, () => {
   });
 
   test('may send it as a subprotocol of a WebSocket, which does not go upstream', async t => {
-    const { server, proxy } = await startGateway(t, { run: startInProcess, tokenFile: twoUsers });
+    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
     const attach = async (protocols: readonly string[], more: readonly string[] = []) => {
       const connection = await connectRaw(proxy.port);
       const path = '/api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true';

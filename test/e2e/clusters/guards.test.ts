@@ -3,7 +3,6 @@ import type { ClientHttp2Session } from 'node:http2';
 import { after, before, describe, test } from 'node:test';
 import { connectHttp2, headOf, openStream } from '../../support/clients/http2-client.js';
 import { encrypted } from '../../support/proxy/encrypted.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
 import {
   arn,
   createChainFiles,
@@ -23,10 +22,10 @@ const rules = [
   '--reject-paths=^/clusters/,^/api/.*/pods/.*/attach',
 ];
 const [tls, ruled, readOnly, unfiltered] = await Promise.all([
-  startManyStack({ after }, { clusters, run: startInProcess, tls: secure }),
-  startManyStack({ after }, { clusters, run: startInProcess, flags: rules }),
-  startManyStack({ after }, { clusters, run: startInProcess, flags: ['--read-only', '--reject-paths='] }),
-  startManyStack({ after }, { clusters, run: startInProcess, flags: ['--disable-filter'] }),
+  startManyStack({ after }, { clusters, tls: secure }),
+  startManyStack({ after }, { clusters, flags: rules }),
+  startManyStack({ after }, { clusters, flags: ['--read-only', '--reject-paths='] }),
+  startManyStack({ after }, { clusters, flags: ['--disable-filter'] }),
 ]);
 
 const pod = '/api/v1/namespaces/default/pods/web-0';

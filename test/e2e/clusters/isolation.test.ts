@@ -4,7 +4,6 @@ import { test } from 'node:test';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { send as sendPlain } from '../../support/clients/http-client.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
 import {
   addContext,
   arn,
@@ -24,7 +23,7 @@ const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
 
 test('clusters that change their state have separate connections, credentials and 401s', async t => {
   const clusters = await startManyClusters(t);
-  const { port } = await startManyStack(t, { run: startInProcess, clusters });
+  const { port } = await startManyStack(t, { clusters });
   for (const name of ['two', 'b', 'a']) {
     assert.equal((await sendPlain(port, `/clusters/${name}${which}`)).status, 200);
   }
@@ -63,7 +62,7 @@ test('the cluster and the user of a context apply only to it: authority, name, p
       addContext(config, 'tunnel', two, { cluster: { 'proxy-url': `http://127.0.0.1:${tunnel.port}` } });
     },
   });
-  const { port } = await startManyStack(t, { run: startInProcess, clusters });
+  const { port } = await startManyStack(t, { clusters });
   // The unverified context comes first, because no other context may resume its TLS session.
   for (let round = 0; round < 2; round += 1) {
     for (const leg of legs) {
@@ -89,7 +88,7 @@ test('the cluster and the user of a context apply only to it: authority, name, p
 
 test('--context, --as, --as-group, --as-uid and --as-user-extra apply to every context', async t => {
   const flags = ['--context=two', '--as=jane', '--as-group=g', '--as-uid=1', '--as-user-extra=k=v'];
-  const { port, arrivals } = await startManyStack(t, { run: startInProcess, flags });
+  const { port, arrivals } = await startManyStack(t, { flags });
   for (const leg of legs) {
     for (const [mount, context] of [
       ['', 'two'],
@@ -108,7 +107,6 @@ test('--context, --as, --as-group, --as-uid and --as-user-extra apply to every c
 
 test('the "as" of a context’s own user applies to its own mount alone', async t => {
   const { port, arrivals } = await startManyStack(t, {
-    run: startInProcess,
     edit: (config, { two }) =>
       addContext(config, 'as jane', two, { user: { token: tokenOf('b'), as: 'jane' } }),
   });
@@ -143,7 +141,7 @@ function untilAsked(stack: Pick<ManyStack, 'port' | 'arrivals'>, mount: string, 
 }
 
 test('a kubeconfig that changes adds, moves and takes away contexts, while open streams continue', async t => {
-  const stack = await startManyStack(t, { run: startInProcess, flags: ['--reject-paths='] });
+  const stack = await startManyStack(t, { flags: ['--reject-paths='] });
   // Streams of contexts that go or change are not cut, as with a kubeconfig of one cluster.
   const streams = await Promise.all([
     openWatch(stack, stack.one),

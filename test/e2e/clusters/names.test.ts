@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { connectHttp2, headOf, openStream } from '../../support/clients/http2-client.js';
 import { encrypted } from '../../support/proxy/encrypted.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
 import {
   createChainFiles,
   type ManyClusters,
@@ -14,8 +13,8 @@ import { send } from '../leg.js';
 const clusters = await startManyClusters({ after });
 const secure = await createChainFiles();
 const [plain, tls] = await Promise.all([
-  startManyStack({ after }, { clusters, run: startInProcess }),
-  startManyStack({ after }, { clusters, run: startInProcess, tls: secure }),
+  startManyStack({ after }, { clusters }),
+  startManyStack({ after }, { clusters, tls: secure }),
 ]);
 
 let marks = 0;

@@ -8,7 +8,6 @@ import { eventually, eventuallyPasses } from '../../support/eventually.js';
 import { listen } from '../../support/ports.js';
 import { callersFlag } from '../../support/proxy/callers.js';
 import { clusterStates, untilState } from '../../support/proxy/cluster-states.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
 import {
   addContext,
   arn,
@@ -57,10 +56,7 @@ const folder = temporaryFolder();
 const tokenFile = join(folder, 'tokens.csv');
 await writeFile(tokenFile, 'file-token,fiona,,\n');
 
-const { proxy, port } = await startManyStack(
-  { after },
-  { clusters, run: startInProcess, flags: ['--reject-paths='] },
-);
+const { proxy, port } = await startManyStack({ after }, { clusters, flags: ['--reject-paths='] });
 
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
 
@@ -150,7 +146,7 @@ for (const [name, reason] of [
 test('/-/clusters with authentication is only for callers, and says if the proxy may not impersonate', async t => {
   const headers = { authorization: 'Bearer file-token' };
   const flags = [callersFlag(tokenFile)];
-  const { port } = await startManyStack(t, { clusters, run: startInProcess, flags });
+  const { port } = await startManyStack(t, { clusters, flags });
   assert.equal((await sendPlain(port, '/-/clusters')).status, 401);
   const states = await clusterStates(port, headers);
   assert.deepEqual([...states.keys()].sort(), clusters.contexts().sort());

@@ -3,7 +3,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { send as sendPlain } from '../../support/clients/http-client.js';
 import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
-import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
+import type { RunningProgram } from '../../support/proxy/in-process.js';
 import { type Gateway, type GatewayOptions, startGateway } from '../../support/proxy/stack.js';
 import { type Answer, assertStatus, type Leg, send } from '../leg.js';
 
@@ -46,7 +46,7 @@ async function startRefused(
   t: TestContext,
   options: Omit<GatewayOptions, 'run'> = {},
 ): Promise<Gateway<RunningProgram> & { restore(): void }> {
-  const gateway = await startGateway(t, { run: startInProcess, tokenFile: twoUsers, ...options });
+  const gateway = await startGateway(t, { tokenFile: twoUsers, ...options });
   const { [proxyToken]: own } = gateway.tokens;
   assert.ok(own);
   delete gateway.tokens[proxyToken];
@@ -95,7 +95,7 @@ describe("a 401 to the proxy's own credential, where callers are authenticated,"
 
 describe('the answer passes untouched', () => {
   test('if another program than the API server itself gives it to an authenticated caller', async t => {
-    const { server, proxy } = await startGateway(t, { run: startInProcess, tokenFile: twoUsers });
+    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
     answerBehind(server, /\/proxy\//, { 'WWW-Authenticate': 'Basic realm="x"' });
     answerBehind(server, /^\/apis\/metrics/, {
       'WWW-Authenticate': 'Basic realm="x"',

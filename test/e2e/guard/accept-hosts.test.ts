@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { projectFile } from '../../support/project.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { assertStatus, send } from '../leg.js';
 import { requestsReaching } from '../requests-reaching.js';
@@ -11,8 +10,8 @@ const www = projectFile('test/fixtures');
 
 const server = await embeddedApiServer({ after });
 const [standard, named] = await Promise.all([
-  startStack({ after }, { run: startInProcess, server, flags: [`--www=${www}`] }),
-  startStack({ after }, { run: startInProcess, server, flags: ['--accept-hosts=^gw\\.example$,^$'] }),
+  startStack({ after }, { server, flags: [`--www=${www}`] }),
+  startStack({ after }, { server, flags: ['--accept-hosts=^gw\\.example$,^$'] }),
 ]);
 const proxies = { standard, named };
 

@@ -8,7 +8,6 @@ import { ask, connectHttp2, type Http2Answer } from '../../support/clients/http2
 import { projectFile } from '../../support/project.js';
 import { callersFlag } from '../../support/proxy/callers.js';
 import { hasTls } from '../../support/proxy/encrypted.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
 import { createChainFiles, startManyClusters, startManyStack } from '../../support/proxy/many-clusters.js';
 import { type AttackRequest, assertStatus, type Leg, legs, send } from '../leg.js';
 
@@ -21,9 +20,9 @@ const flags = [
   '--cors-allowed-origins=^https://app\\.example$',
 ];
 const [open, secure, authenticated] = await Promise.all([
-  startManyStack({ after }, { clusters, run: startInProcess, flags }),
-  startManyStack({ after }, { clusters, run: startInProcess, flags, tls: files }),
-  startManyStack({ after }, { clusters, run: startInProcess, flags: [...flags, callersFlag(tokens)] }),
+  startManyStack({ after }, { clusters, flags }),
+  startManyStack({ after }, { clusters, flags, tls: files }),
+  startManyStack({ after }, { clusters, flags: [...flags, callersFlag(tokens)] }),
 ]);
 const http2 = hasTls ? await connectHttp2(secure.port, files.authority.certificate) : undefined;
 after(() => http2?.destroy());

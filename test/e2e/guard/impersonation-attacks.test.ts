@@ -6,7 +6,6 @@ import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
 import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { callersFlag } from '../../support/proxy/callers.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
 import { leadPolicy, leadTokens, startLeadGateway, targets } from '../../support/proxy/lead-gateway.js';
 import { mountOf, startManyStack } from '../../support/proxy/many-clusters.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
@@ -50,7 +49,6 @@ describe('what the API server has said about one caller', () => {
     const file = join(folder, 'tokens.csv');
     await writeFile(file, leadTokens);
     const many = await startManyStack(t, {
-      run: startInProcess,
       server: { allow: leadPolicy },
       flags: ['--allow-impersonation', '--reject-paths=', callersFlag(file)],
     });

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, it } from 'node:test';
 import { embeddedApiServer } from '../../support/embedded-api-server.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { type AttackRequest, assertStatus, type Leg, send } from '../leg.js';
 import { requestsReaching } from '../requests-reaching.js';
@@ -10,10 +9,7 @@ const server = await embeddedApiServer({ after });
 const start = (...flags: string[]) =>
   startStack(
     { after },
-    {
-      ...{ run: startInProcess, server },
-      flags: ['--reject-paths=', '--cors-allowed-origins=^https://app\\.example$', ...flags],
-    },
+    { ...{ server }, flags: ['--reject-paths=', '--cors-allowed-origins=^https://app\\.example$', ...flags] },
   );
 const [{ proxy: open }, { proxy: unfiltered }] = await Promise.all([
   start('--accept-hosts=^127\\.0\\.0\\.1$,^gw\\.example$'),

@@ -5,7 +5,6 @@ import { after, it } from 'node:test';
 import { uncertainSpellings } from '../../guard/uncertain-spellings.js';
 import { type KubectlResult, kubectl, kubectlTest } from '../../support/clients/kubectl.js';
 import { embeddedApiServer } from '../../support/embedded-api-server.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
 import { ownMetric } from '../../support/proxy/own-metric.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
@@ -14,10 +13,7 @@ import { requestsReaching } from '../requests-reaching.js';
 
 // --read-only itself must reject exec and the others, not the filter.
 const server = await embeddedApiServer({ after });
-const api = await startStack(
-  { after },
-  { run: startInProcess, server, flags: ['--read-only', '--reject-paths='] },
-);
+const api = await startStack({ after }, { server, flags: ['--read-only', '--reject-paths='] });
 const folder = temporaryFolder();
 
 const { reached, arrivals } = requestsReaching(() => server);

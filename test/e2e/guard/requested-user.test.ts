@@ -42,10 +42,7 @@ function start(t: TestContext, ...args: readonly string[]) {
   return startGateway(t, { run, server, tokenFile, flags: ['--allow-impersonation', ...args] });
 }
 
-const shared = await startGateway(
-  { after },
-  { run: startInProcess, server, tokenFile, flags: ['--allow-impersonation'] },
-);
+const shared = await startGateway({ after }, { server, tokenFile, flags: ['--allow-impersonation'] });
 
 /** Sends a probe over each leg, which has to reach the API server once, and returns whom it acts as there. */
 async function actsAs(headers: readonly string[], { proxy } = shared): Promise<unknown> {
@@ -75,7 +72,7 @@ async function isRefused(
 }
 
 test('an API server is asked for constrained impersonation at the start, before any caller comes', async t => {
-  const { server: own } = await startGateway(t, { run: startInProcess, tokenFile });
+  const { server: own } = await startGateway(t, { tokenFile });
   await eventually('the question', () =>
     own.requests.some(
       ({ rawUrl, rawHeaders }) =>

@@ -14,7 +14,7 @@ import { type AttackRequest, assertStatus, send } from '../leg.js';
 
 const origin = 'https://headlamp.example';
 const server = await embeddedApiServer({ after });
-const base = { run: startInProcess, server, tokenFile: twoUsers } as const;
+const base = { server, tokenFile: twoUsers } as const;
 const [{ proxy }, strict, accepting, secure] = await Promise.all([
   startGateway({ after }, { ...base, flags: ['--cors-allowed-origins=^https://headlamp\\.example$'] }),
   startGateway({ after }, base),

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { connectRaw, exchangeRaw } from '../../support/clients/raw-http.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
 import { ok, startStrictStack, type UpstreamRequest } from '../../support/upstreams/strict-upstream.js';
 
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
@@ -20,7 +19,7 @@ const { upstream, proxy } = await startStrictStack(
         ? Buffer.from(`HTTP/1.1 429 Too Many\r\n${answered.join('\r\n')}\r\n\r\nslow`, 'latin1')
         : ok('ok'),
     ),
-  { run: startInProcess, scheme: 'https' },
+  { scheme: 'https' },
 );
 
 const last = (): UpstreamRequest => upstream.requests.at(-1) ?? assert.fail('no request arrived');

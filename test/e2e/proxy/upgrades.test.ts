@@ -1,18 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { after, type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { connectRaw, type RawConnection } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
 import type { RunningProgram } from '../../support/proxy/in-process.js';
-import { residentBytes } from '../../support/proxy/process-state.js';
+import { startProxyFor } from '../../support/proxy/proxy.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { clientRequests } from '../leg.js';
-
-const MiB = 1024 * 1024;
 
 const { server, proxy } = await startStack({ after }, { flags: ['--reject-paths='] });
 
@@ -68,35 +64,9 @@ test('an Upgrade field of an HTTP/1.0 request is ignored', async t => {
   }
 });
 
-for (const stalled of ['client', 'API server'] as const) {
-  test(`a ${stalled} that does not read stops the other side, and the program does not grow`, async t => {
-    const path = `/stalled-${stalled[0]}`;
-    const accepted = new Promise<Duplex>(resolve => {
-      serveUpgrade(t, path, socket => {
-        socket.write(switching);
-        resolve(socket.pause());
-      });
-    });
-    const { socket: client, write, until } = await connect(t);
-    write(upgradeRequest(path));
-    await until(/^HTTP\/1\.1 101 [\s\S]*?\r\n\r\n/);
-    client.removeAllListeners('data').pause();
-    const other = stalled === 'client' ? await accepted : client;
-    const baseline = residentBytes(proxy.pid);
-    let taken = 0;
-    // A side that is stopped takes nothing for a quarter of a second.
-    const isDrained = () =>
-      Promise.race([once(other, 'drain').then(() => true), delay(250, false)]).catch(() => false);
-    for (const block = Buffer.alloc(MiB); taken < 200; taken += 1)
-      if (!other.write(block) && !(await isDrained())) break;
-    assert.ok(taken < 40, `${taken} MiB were taken`);
-    const growth = residentBytes(proxy.pid) - baseline;
-    assert.ok(growth < 60 * MiB, `it grew by ${growth} bytes`);
-  });
-}
-
 test('SIGTERM leaves an open upgrade a short grace period, cuts it, and ends one that waits for the API server with a 503', async t => {
   const { proxy: leaving } = await startStack(t, {
+    run: startProxyFor,
     server,
     flags: ['--reject-paths=', '--shutdown-grace=10s'],
   });
@@ -138,7 +108,7 @@ test('TCP keep-alive is on for both sockets of an upgrade and of a watch, at the
     ['40s', 40],
   ] as const) {
     const flags = ['--reject-paths=', `--keepalive=${value}`];
-    const { proxy: through } = await startStack(t, { server, flags });
+    const { proxy: through } = await startStack(t, { run: startProxyFor, server, flags });
     const client = await openUpgrade(t, `/keepalive-${value}`, through);
     const watch = await connect(t, through);
     watch.write('GET /api/v1/namespaces/kube-system/pods?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n');

@@ -4,10 +4,11 @@ import { send } from '../../support/clients/http-client.js';
 import { connectRaw } from '../../support/clients/raw-http.js';
 import { eventually, eventuallyPasses } from '../../support/eventually.js';
 import { adminPort } from '../../support/proxy/admin-listener.js';
+import { startProxyFor } from '../../support/proxy/proxy.js';
 import { startStack } from '../../support/proxy/stack.js';
 
 const adminFlags = ['--admin-port=0', '--admin-address=127.0.0.1'];
-const { server, proxy } = await startStack({ after }, { flags: adminFlags });
+const { server, proxy } = await startStack({ after }, { run: startProxyFor, flags: adminFlags });
 const admin = await adminPort(proxy);
 
 test('the admin listener serves the metrics and the health of the proxy under any host name', async () => {
@@ -69,7 +70,7 @@ test('the admin listener never serves the API, on either leg', async () => {
 
 test('a signal makes the proxy unready first, and it serves until the delay is over', async t => {
   const flags = ['--shutdown-delay=8s', ...adminFlags];
-  const own = await startStack(t, { server, flags });
+  const own = await startStack(t, { run: startProxyFor, server, flags });
   const port = await adminPort(own.proxy);
   const began = performance.now();
   own.proxy.process.kill('SIGTERM');

@@ -3,7 +3,6 @@ import { describe, test } from 'node:test';
 import { open, send } from '../../support/clients/http-client.js';
 import type { RequestRecord } from '../../support/fake-api-server/fake-api-server.js';
 import { twoUsers } from '../../support/identities/two-users.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
 import { startGateway, startStack } from '../../support/proxy/stack.js';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
@@ -31,7 +30,7 @@ async function watch(port: number, path: string, headers: Record<string, string>
 // test/features/tls/.
 describe('an API server with HTTP/2', () => {
   test('distinguishes the callers on one connection, and gets other requests over HTTP/1.1', async t => {
-    const { server, proxy } = await startGateway(t, { run: startInProcess, tokenFile: twoUsers });
+    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
     const as = (token: string) => ({ authorization: `Bearer ${token}` });
     await watch(proxy.port, pods, as('alice-token'));
     await Promise.all(
@@ -56,7 +55,7 @@ describe('an API server with HTTP/2', () => {
   });
 
   test('gets only HTTP/1.1 with DISABLE_HTTP2', async t => {
-    const { server, proxy } = await startStack(t, { run: startInProcess, env: { DISABLE_HTTP2: '1' } });
+    const { server, proxy } = await startStack(t, { env: { DISABLE_HTTP2: '1' } });
     for (let count = 0; count < 2; count += 1) await watch(proxy.port, quiet);
     assert.deepEqual(arrived(watchesAt(server)), ['1.1', 2]);
   });

@@ -6,8 +6,6 @@ import { projectFile } from '../project.js';
 import { temporaryFolder } from '../temporary-folder.js';
 import { instrument } from './instrument.js';
 import { textOfMessage } from './messages.js';
-import { shuffled } from './sample.js';
-import { unitTestsOf } from './unit-tests.js';
 
 describe('a comment that excuses mutants', () => {
   const files = readdirSync(projectFile('src'), { recursive: true, encoding: 'utf8' })
@@ -47,20 +45,5 @@ describe('npm run mutants', () => {
     const texts = mutants.filter(({ mutatorName }) => mutatorName === 'StringLiteral');
     const ofMessages = texts.filter(({ statusReason }) => statusReason === textOfMessage);
     assert.deepEqual([texts.length, ofMessages.length], [kept.length + left.length, left.length]);
-  });
-
-  it('runs the unit tests of the folder, but those that start processes, and that of the reference for flags and metrics', () => {
-    const tests = unitTestsOf('src/lib/read-file.ts');
-    assert(tests.includes('test/lib/json.test.ts') && !tests.includes('test/lib/pipes.test.ts'));
-    assert.deepEqual(unitTestsOf('src/features/token-review/feature.ts'), [
-      ...unitTestsOf('src/features/token-review/review.ts'),
-      'test/project/reference.test.ts',
-    ]);
-  });
-
-  it('draws the same sample for the same seed', () => {
-    const names = Array.from({ length: 50 }, (_, index) => `mutant ${index}`);
-    assert.deepEqual(shuffled(names, '7'), shuffled(names.toReversed(), '7'));
-    assert.notDeepEqual(shuffled(names, '7'), shuffled(names, '8'));
   });
 });

@@ -14,8 +14,8 @@ import { writeExecPlugin } from '../identities/exec-plugin.js';
 import { replaceFile } from '../replaced-file.js';
 import type { Scope } from '../scope.js';
 import { temporaryFolder } from '../temporary-folder.js';
-import type { RunningProgram, startInProcess } from './in-process.js';
-import { type ProxyProcess, startProxyFor } from './proxy.js';
+import { type RunningProgram, startInProcess } from './in-process.js';
+import type { ProgramOf, Run } from './stack.js';
 
 /** The name of a context in the style of cloud providers: with colons, a slash and an at sign. */
 export const arn = 'arn:aws:eks:eu-west-1:123:cluster/x@y';
@@ -187,7 +187,7 @@ export async function startManyClusters(scope: Scope, { server, edit }: ManyClus
 }
 
 /** The program with the clusters. */
-export type ManyStack<P extends RunningProgram = ProxyProcess> = ManyClusters & {
+export type ManyStack<P extends RunningProgram = RunningProgram> = ManyClusters & {
   readonly proxy: P;
   readonly port: number;
 };
@@ -196,8 +196,8 @@ export type ManyStack<P extends RunningProgram = ProxyProcess> = ManyClusters & 
 export interface ManyStackOptions extends ManyClustersOptions {
   /** Running clusters. */
   readonly clusters?: ManyClusters;
-  /** Starts the program instead of the built one. */
-  readonly run?: typeof startInProcess;
+  /** Starts the program: in this process, or as the built one. */
+  readonly run?: Run;
   /** Flags besides --kubeconfig and --all-contexts. */
   readonly flags?: readonly string[];
   readonly tls?: ServingFiles;
@@ -207,14 +207,14 @@ export interface ManyStackOptions extends ManyClustersOptions {
 export async function startManyStack<O extends ManyStackOptions>(
   scope: Scope,
   options: O = {} as O,
-): Promise<ManyStack<O extends { readonly run: typeof startInProcess } ? RunningProgram : ProxyProcess>> {
+): Promise<ManyStack<ProgramOf<O>>> {
   const clusters = options.clusters ?? (await startManyClusters(scope, options));
   const flags = [
     ...[`--kubeconfig=${clusters.kubeconfig}`, '--all-contexts'],
     ...(options.tls?.flags ?? []),
     ...(options.flags ?? []),
   ];
-  const proxy = await (options.run ?? startProxyFor)(scope, flags);
+  const proxy = await (options.run ?? startInProcess)(scope, flags);
   return { ...clusters, proxy: proxy as never, port: proxy.port };
 }
 

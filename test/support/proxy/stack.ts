@@ -11,14 +11,21 @@ import { replaceFile } from '../replaced-file.js';
 import type { Scope } from '../scope.js';
 import { temporaryFolder } from '../temporary-folder.js';
 import { callersFlag } from './callers.js';
-import type { RunningProgram, startInProcess } from './in-process.js';
+import { type RunningProgram, startInProcess } from './in-process.js';
 import { writeKubeconfig } from './kubeconfig-file.js';
-import { type ProxyProcess, type ServerWithAdmin, startProxy } from './proxy.js';
+import type { ProxyProcess, ServerWithAdmin, startProxyFor } from './proxy.js';
+
+/** Starts the program with these arguments and environment variables. It ends with the scope. */
+export type Run = (
+  scope: Scope,
+  args: readonly string[],
+  env?: Readonly<Record<string, string>>,
+) => Promise<RunningProgram>;
 
 /** Options of a stack. */
 export interface StackOptions {
-  /** Starts the program instead of the built one. */
-  readonly run?: typeof startInProcess;
+  /** Starts the program: in this process, or as the built one, for tests of signals, exit codes and what a process has. */
+  readonly run?: Run;
   /** Options of the embedded API server, or a running one of any kind, which the stack does not stop. */
   readonly server?: ServerWithAdmin | FakeApiServerOptions;
   /** The program's flags besides --kubeconfig. */
@@ -33,8 +40,8 @@ export interface StackOptions {
   readonly tls?: boolean | ServingFiles;
 }
 
-/** The program with an API server, by default the built program with an embedded one. */
-export interface Stack<P extends RunningProgram = ProxyProcess, S = FakeApiServer> {
+/** The program with an API server, by default in this process and with an embedded one. */
+export interface Stack<P extends RunningProgram = RunningProgram, S = FakeApiServer> {
   readonly server: S;
   readonly proxy: P;
   /** The program's port on 127.0.0.1. */
@@ -51,11 +58,14 @@ interface Tls {
 }
 
 /** A stack whose program serves TLS. */
-export type TlsStack = Stack & Tls;
+export type TlsStack<P extends RunningProgram = RunningProgram> = Stack<P> & Tls;
+
+/** The program that these options start. */
+export type ProgramOf<O> = O extends { readonly run: typeof startProxyFor } ? ProxyProcess : RunningProgram;
 
 /** The stack that these options make. */
 type StackOf<O extends StackOptions> = Stack<
-  O extends { readonly run: typeof startInProcess } ? RunningProgram : ProxyProcess,
+  ProgramOf<O>,
   O extends { readonly server: infer S extends ServerWithAdmin } ? S : FakeApiServer
 > &
   (O extends { readonly tls: true | ServingFiles } ? Tls : unknown);
@@ -78,7 +88,7 @@ export async function startStack<O extends StackOptions>(
     if (server !== options.server) await (server as FakeApiServer).kill();
   });
   const all = [`--kubeconfig=${kubeconfig.path}`, ...(files?.flags ?? []), ...flags];
-  proxy = await (options.run?.(scope, all, env) ?? startProxy(all, env));
+  proxy = await (options.run ?? startInProcess)(scope, all, env);
   const stack = { server, proxy, port: proxy.port, kubeconfig: kubeconfig.path };
   return (files === undefined ? stack : { ...stack, files, ca: files.authority.certificate }) as StackOf<O>;
 }
@@ -96,7 +106,7 @@ export interface GatewayOptions extends Omit<StackOptions, 'cluster' | 'tls'> {
 }
 
 /** A stack that authenticates its callers. */
-export type Gateway<P extends RunningProgram, S = FakeApiServer> = Stack<P, S> & Callers;
+export type Gateway<P extends RunningProgram = RunningProgram, S = FakeApiServer> = Stack<P, S> & Callers;
 
 interface Callers {
   /** The users that the gateway's own API server knows, by token; a test may add some. */

@@ -4,10 +4,8 @@ import { setImmediate } from 'node:timers/promises';
 import tls from 'node:tls';
 import { sharedIdentity } from '../certificates/certificates.js';
 import { eventuallyPasses } from '../eventually.js';
-import type { RunningProgram, startInProcess } from '../proxy/in-process.js';
 import { type KubeconfigContents, writeKubeconfig } from '../proxy/kubeconfig-file.js';
-import type { ProxyProcess } from '../proxy/proxy.js';
-import { type StackOptions, startStack } from '../proxy/stack.js';
+import { type ProgramOf, type StackOptions, startStack } from '../proxy/stack.js';
 import type { Scope } from '../scope.js';
 import { openSockets } from './open-sockets.js';
 import { StrictReader, type StrictRequest } from './strict-http.js';
@@ -122,7 +120,7 @@ export async function startStrictStack<O extends StackOptions & StrictUpstreamOp
   options: O = {} as O,
 ): Promise<{
   readonly upstream: StrictUpstream;
-  readonly proxy: O extends { readonly run: typeof startInProcess } ? RunningProgram : ProxyProcess;
+  readonly proxy: ProgramOf<O>;
   /** PEM of the authority of the serving certificate, if the program serves TLS. */
   readonly ca: string;
 }> {

@@ -5,6 +5,7 @@ import { openPage } from '../../support/browser/page.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { until } from '../../support/eventually.js';
 import { clientId, type RunningProvider, startProvider } from '../../support/identities/oidc-provider.js';
+import { startProxyFor } from '../../support/proxy/proxy.js';
 import { startGateway } from '../../support/proxy/stack.js';
 import type { Scope } from '../../support/scope.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
@@ -41,6 +42,7 @@ export async function startAtAnIssuer(
     '--oidc-username-prefix=-',
   ];
   const { proxy, server } = await startGateway(scope, {
+    run: startProxyFor,
     flags: [...(count === 1 ? flags : [`--authentication-config=${config}`]), '--explorer-sign-in', ...args],
   });
   const ui = `${proxy.url}/-/ui/`;

@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core';
 import { type OpenedPage, openPage, startBrowser } from '../../support/browser/page.js';
 import { eventually } from '../../support/eventually.js';
 import { startManyStack } from '../../support/proxy/many-clusters.js';
-import { startProxy } from '../../support/proxy/proxy.js';
+import { startProxy, startProxyFor } from '../../support/proxy/proxy.js';
 import { startStrictUpstream } from '../../support/upstreams/strict-upstream.js';
 
 const scope = { after };
@@ -61,7 +61,7 @@ const scripted: Readonly<Record<string, (url: string) => string>> = {
 };
 
 describe('a page of another site', async () => {
-  const clusters = await startManyStack(scope, { flags: ['--reject-paths='] });
+  const clusters = await startManyStack(scope, { run: startProxyFor, flags: ['--reject-paths='] });
   const { proxy, plugin } = clusters;
   for (const site of sites) {
     it(`at ${new URL(site).hostname} reaches no API and runs no exec plugin, whatever it embeds or loads`, async t => {

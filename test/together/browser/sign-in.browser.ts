@@ -8,13 +8,14 @@ import { createCertificateAuthority } from '../../support/certificates/certifica
 import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { until } from '../../support/eventually.js';
 import { twoUsers, twoUsersPolicy } from '../../support/identities/two-users.js';
+import { startProxyFor } from '../../support/proxy/proxy.js';
 import { startGateway, startStack } from '../../support/proxy/stack.js';
 import { field, pods, traces } from './at-an-issuer.js';
 import { startFront } from './front.js';
 
 const scope = { after };
 const browser = await startBrowser(scope);
-const gateway = await startGateway(scope, { tokenFile: twoUsers });
+const gateway = await startGateway(scope, { run: startProxyFor, tokenFile: twoUsers });
 
 async function signIn(page: Page, token: string): Promise<void> {
   await field(page).fill(token);
@@ -53,6 +54,7 @@ describe('a page whose proxy requires a token', () => {
 
   it('puts the token into no address, cookie, storage, document or log', async t => {
     const own = await startGateway(t, {
+      run: startProxyFor,
       tokenFile: twoUsers,
       flags: ['--sandbox-proxied-pages=false', '-v=9'],
     });
@@ -74,7 +76,7 @@ describe('a page whose proxy requires a token', () => {
   });
 
   it('saves the kubeconfig that the token gives access to', async t => {
-    const own = await startGateway(t, { tokenFile: twoUsers, flags: ['--all-contexts'] });
+    const own = await startGateway(t, { run: startProxyFor, tokenFile: twoUsers, flags: ['--all-contexts'] });
     const { page, problems } = await openPage(t, browser, own.proxy.url, '/');
     await signIn(page, 'alice-token');
     const download = page.waitForEvent('download');
@@ -106,7 +108,7 @@ describe('a page whose proxy requires a token', () => {
   });
 
   it('sends it to no other proxy below the same origin', async t => {
-    const other = await startGateway(t, { tokenFile: 'other-token,other,,\n' });
+    const other = await startGateway(t, { run: startProxyFor, tokenFile: 'other-token,other,,\n' });
     const origin = await startFront(t, {
       '/one': () => gateway.proxy.port,
       '/other': () => other.proxy.port,
@@ -134,7 +136,12 @@ describe('a page whose proxy accepts client certificates', async () => {
   const tls = await createServingFiles();
   const clients = await tls.replace('clients.crt', authority.certificate);
   const flags = [`--client-ca-file=${clients}`, '--reject-paths='];
-  const { port } = await startStack(scope, { server: { allow: twoUsersPolicy }, flags, tls });
+  const { port } = await startStack(scope, {
+    run: startProxyFor,
+    server: { allow: twoUsersPolicy },
+    flags,
+    tls,
+  });
   const origin = `https://localhost:${port}`;
 
   it('does not ask for a token if the browser has a certificate', async t => {

@@ -5,7 +5,6 @@ import { openPage, startBrowser } from '../../support/browser/page.js';
 import { eventually } from '../../support/eventually.js';
 import { twoUsers } from '../../support/identities/two-users.js';
 import { listenFor } from '../../support/ports.js';
-import { startInProcess } from '../../support/proxy/in-process.js';
 import { startGateway } from '../../support/proxy/stack.js';
 
 const scope = { after };
@@ -26,7 +25,7 @@ const sites = [`http://127.0.0.1:${otherPort}`, `http://localhost:${otherPort}`]
 const gateways = await Promise.all(
   [[], ['--accept-token-pages']].map(async flags => ({
     ...{ flags, accepts: flags.length > 0 },
-    ...(await startGateway(scope, { run: startInProcess, tokenFile: twoUsers, flags })),
+    ...(await startGateway(scope, { tokenFile: twoUsers, flags })),
   })),
 );
 

@@ -7,7 +7,6 @@ import { eventuallyPasses } from '../../../support/eventually.js';
 import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
 import { jsonLines } from '../../../support/json-lines.js';
 import type { ServerEvent } from '../../../support/kube-apiserver/audit-log.js';
-import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 
@@ -22,7 +21,7 @@ test('the log and the audit log have the client of a trusted proxy, on each leg,
   ] as const) {
     const auditLog = join(temporaryFolder(), 'audit.log');
     const flags = [`--trusted-proxies=${network}`, '--log-requests=all', `--audit-log-path=${auditLog}`];
-    const run = { server, run: startInProcess, flags: ['--reject-paths=', ...flags] };
+    const run = { server, flags: ['--reject-paths=', ...flags] };
     const { proxy } = await startStack(t, run);
     const headers = ['X-Forwarded-For: 203.0.113.9, 198.51.100.7'];
     for (const leg of ['plain', 'websocket', 'spdy'] as const) {

@@ -6,7 +6,6 @@ import { assertStatus, send } from '../../../e2e/leg.js';
 import { eventuallyPasses } from '../../../support/eventually.js';
 import { jsonLines } from '../../../support/json-lines.js';
 import type { ServerEvent } from '../../../support/kube-apiserver/audit-log.js';
-import { startInProcess } from '../../../support/proxy/in-process.js';
 import {
   arn,
   mountOf,
@@ -17,10 +16,7 @@ import {
 
 const clusters = await startManyClusters({ after });
 const file = join(clusters.folder, 'audit.log');
-const many = await startManyStack(
-  { after },
-  { clusters, run: startInProcess, flags: [`--audit-log-path=${file}`] },
-);
+const many = await startManyStack({ after }, { clusters, flags: [`--audit-log-path=${file}`] });
 
 const exec = '/api/v1/namespaces/default/pods/web-0/exec';
 

@@ -4,10 +4,11 @@ import { test } from 'node:test';
 import { send } from '../../../support/clients/http-client.js';
 import { textOf } from '../../../support/documents/texts.js';
 import { eventuallyPasses } from '../../../support/eventually.js';
+import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
 test('the command of the reference finds events of deletes alone in the output of a gateway, which has other lines about them too', async t => {
-  const { proxy, port } = await startStack(t, { flags: ['--audit-log-path=-'] });
+  const { proxy, port } = await startStack(t, { run: startProxyFor, flags: ['--audit-log-path=-'] });
   const pod = '/api/v1/namespaces/default/pods/web-0';
   const requests = [
     ['GET', pod],

@@ -4,7 +4,6 @@ import { health } from '../../../e2e/credential-probe.js';
 import { assertStatus, clientRequests, type Leg, legs, send } from '../../../e2e/leg.js';
 import { eventually, eventuallyPasses } from '../../../support/eventually.js';
 import { policyOf } from '../../../support/fake-api-server/rbac.js';
-import { startInProcess } from '../../../support/proxy/in-process.js';
 import { scrapeOwn, sumOf } from '../../../support/proxy/own-metric.js';
 import { startGateway } from '../../../support/proxy/stack.js';
 import { AskedWebhook } from '../../../support/upstreams/asked-webhook.js';
@@ -21,7 +20,6 @@ const everything = [
 const { proxy, server } = await startGateway(
   { after },
   {
-    run: startInProcess,
     tokenFile: 'alice-token,alice,7,"dev"\nlead-token,lead,,\nnobody-token,nobody,,\n',
     server: { allow: policyOf(user => (user === 'nobody' ? [] : everything)) },
     flags: [`--authorization-config=${webhook.file}`, '--allow-impersonation'],
@@ -218,7 +216,6 @@ test('a file of authorization webhooks that cannot be used any longer is told, w
   const own = await AskedWebhook.start(t);
   const authorization = 'Bearer alice-token';
   const { proxy } = await startGateway(t, {
-    run: startInProcess,
     tokenFile: 'alice-token,alice,,\n',
     flags: [`--authorization-config=${own.file}`],
   });
@@ -252,7 +249,6 @@ test('a file of authorization webhooks that cannot be used any longer is told, w
 test('a webhook that is down is a warning of readyz, with since when and what follows, until it answers', async t => {
   const own = await AskedWebhook.start(t, { cacheAuthorizedRequests: false });
   const { proxy } = await startGateway(t, {
-    run: startInProcess,
     tokenFile: 'alice-token,alice,,\n',
     flags: [`--authorization-config=${own.file}`],
   });

@@ -3,10 +3,11 @@ import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { assertAccessible } from '../../../support/browser/axe.js';
 import { openPage, startBrowser } from '../../../support/browser/page.js';
+import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
 const scope = { after };
-const { proxy, server } = await startStack(scope, { flags: ['--reject-paths='] });
+const { proxy, server } = await startStack(scope, { run: startProxyFor, flags: ['--reject-paths='] });
 // A list of more than one page, and a Pod that names other objects.
 for (let at = 0; at < 600; at++) {
   const name = `page-${at}`;

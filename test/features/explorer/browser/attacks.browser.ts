@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { alertOf, type OpenedPage, openPage, startBrowser } from '../../../support/browser/page.js';
 import type { KubeObject } from '../../../support/fake-api-server/objects.js';
+import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
 const scope = { after };
@@ -12,6 +13,7 @@ const markup =
 const link = 'javascript:pwned=1';
 
 const { server, proxy } = await startStack(scope, {
+  run: startProxyFor,
   flags: ['--reject-paths='],
   server: {
     customResources: [

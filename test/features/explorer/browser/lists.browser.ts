@@ -5,11 +5,12 @@ import { alertOf, openPage, rowOf, startBrowser } from '../../../support/browser
 import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { eventuallyPasses, until } from '../../../support/eventually.js';
 import { configMapsIn } from '../../../support/fake-api-server/config-maps.js';
+import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
 const scope = { after };
 const server = await embeddedApiServer(scope);
-const { proxy } = await startStack(scope, { server, flags: ['--reject-paths='] });
+const { proxy } = await startStack(scope, { run: startProxyFor, server, flags: ['--reject-paths='] });
 const browser = await startBrowser(scope);
 const [namespace, other] = await Promise.all([server.createNamespace(), server.createNamespace()]);
 const configMaps = configMapsIn(namespace);

@@ -6,10 +6,11 @@ import { assertAccessible } from '../../../support/browser/axe.js';
 import { openPage, startBrowser, tabTo } from '../../../support/browser/page.js';
 import { until } from '../../../support/eventually.js';
 import { twoUsers } from '../../../support/identities/two-users.js';
+import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { startGateway, startStack } from '../../../support/proxy/stack.js';
 
 const scope = { after };
-const { server, proxy } = await startStack(scope, { flags: ['--reject-paths='] });
+const { server, proxy } = await startStack(scope, { run: startProxyFor, flags: ['--reject-paths='] });
 const browser = await startBrowser(scope);
 const namespace = 'default';
 const pods = `/api/v1/namespaces/${namespace}/pods`;
@@ -246,6 +247,7 @@ it('a log has marks where the window was hidden, where the connection was cut, a
 
 it('a log that the user may not read says what was asked for, with the command that asks whether it is allowed', async t => {
   const gateway = await startGateway(t, {
+    run: startProxyFor,
     server: {
       allow: (_user, { isResourceRequest, subresource }) => !isResourceRequest || subresource !== 'log',
     },

@@ -4,6 +4,7 @@ import type { BrowserContext, Page } from 'playwright-core';
 import { openPage, rowOf, startBrowser } from '../../../support/browser/page.js';
 import { until } from '../../../support/eventually.js';
 import type { FakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
+import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
 const scope = { after };
@@ -59,7 +60,7 @@ function clickTime(page: Page, selector: string, text: string, awaited: string):
 }
 
 describe('a list of ten thousand objects', async () => {
-  const many = await startStack(scope, { server: { requestLogLimit: 1_000 } });
+  const many = await startStack(scope, { run: startProxyFor, server: { requestLogLimit: 1_000 } });
   for (let index = 0; index < 10_000; index++) {
     writeConfigMap(many.server, `object-${String(index).padStart(5, '0')}`);
   }
@@ -125,7 +126,7 @@ describe('a list of ten thousand objects', async () => {
 });
 
 describe('eight windows with live lists', async () => {
-  const { server, proxy } = await startStack(scope, { flags: ['--reject-paths='] });
+  const { server, proxy } = await startStack(scope, { run: startProxyFor, flags: ['--reject-paths='] });
 
   async function openLists(context: BrowserContext): Promise<readonly Page[]> {
     const names = ['pods', 'services', 'configmaps', 'secrets', 'serviceaccounts', 'events', 'endpoints'];

@@ -5,6 +5,7 @@ import { assertAccessible } from '../../../support/browser/axe.js';
 import { openPage, startBrowser, tabTo } from '../../../support/browser/page.js';
 import { defaultPolicy, type Policy } from '../../../support/fake-api-server/authorization.js';
 import { twoUsers } from '../../../support/identities/two-users.js';
+import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { startGateway } from '../../../support/proxy/stack.js';
 
 const scope = { after };
@@ -16,7 +17,11 @@ const allow: Policy = (user, asked) => {
   if (asked.resource === 'namespaces') return user.username === 'bob' && asked.verb === 'list';
   return seen.includes(asked.namespace) && ['get', 'list', 'watch'].includes(asked.verb);
 };
-const { proxy, server } = await startGateway(scope, { server: { allow }, tokenFile: twoUsers });
+const { proxy, server } = await startGateway(scope, {
+  run: startProxyFor,
+  server: { allow },
+  tokenFile: twoUsers,
+});
 for (const name of [...seen, 'team-10', 'team-9']) {
   server.write({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, uid: name } });
   const metadata = { namespace: name, name: `web-of-${name}`, uid: `web-of-${name}` };

@@ -4,10 +4,11 @@ import type { Page } from 'playwright-core';
 import { openPage, startBrowser, tabTo } from '../../../support/browser/page.js';
 import { until } from '../../../support/eventually.js';
 import type { KubeObject } from '../../../support/fake-api-server/objects.js';
+import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
 const scope = { after };
-const { server, proxy } = await startStack(scope, { flags: ['--reject-paths='] });
+const { server, proxy } = await startStack(scope, { run: startProxyFor, flags: ['--reject-paths='] });
 const browser = await startBrowser(scope);
 const namespace = 'default';
 const pods = `/api/v1/namespaces/${namespace}/pods`;

@@ -12,12 +12,16 @@ import { createServingFiles } from '../../../support/certificates/serving-files.
 import { eventuallyPasses } from '../../../support/eventually.js';
 import { twoUsers } from '../../../support/identities/two-users.js';
 import { encrypted } from '../../../support/proxy/encrypted.js';
+import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { startGateway, startStack } from '../../../support/proxy/stack.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 
 const scope = { after };
 /** The path of the proxy's API is a part of each request and command. */
-const { server, proxy } = await startStack(scope, { flags: ['--api-prefix=/k8s/', '--reject-paths='] });
+const { server, proxy } = await startStack(scope, {
+  run: startProxyFor,
+  flags: ['--api-prefix=/k8s/', '--reject-paths='],
+});
 const browser = await startBrowser(scope);
 const folder = temporaryFolder();
 
@@ -183,7 +187,7 @@ it('the home of a proxy without authentication says that nobody is asked who the
 describe('the commands at a gateway with an authority of its own', () => {
   it('name the file with its certificate, and work', encrypted, async t => {
     const files = await createServingFiles();
-    const gateway = await startGateway(t, { tokenFile: twoUsers, flags: files.flags });
+    const gateway = await startGateway(t, { run: startProxyFor, tokenFile: twoUsers, flags: files.flags });
     const origin = `https://localhost:${gateway.proxy.port}`;
     const { page } = await openPage(t, browser, origin, '/api/v1/namespaces/team-0/pods');
     await page.getByLabel('Bearer token').fill('alice-token');

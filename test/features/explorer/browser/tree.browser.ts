@@ -4,6 +4,7 @@ import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { openPage, startBrowser } from '../../../support/browser/page.js';
 import { until } from '../../../support/eventually.js';
+import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
 const scope = { after };
@@ -31,6 +32,7 @@ const spec = {
   ],
 };
 const { server, proxy } = await startStack(scope, {
+  run: startProxyFor,
   server: {
     customResources: [
       {

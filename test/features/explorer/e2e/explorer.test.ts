@@ -7,11 +7,16 @@ import { hasScript, seen, startInTerminal } from '../../../support/clients/kubec
 import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { projectFile } from '../../../support/project.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
+import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
 const scope = { after };
 const server = await embeddedApiServer(scope);
-const { proxy, kubeconfig } = await startStack(scope, { server, flags: ['--api-prefix=/k8s/'] });
+const { proxy, kubeconfig } = await startStack(scope, {
+  run: startProxyFor,
+  server,
+  flags: ['--api-prefix=/k8s/'],
+});
 const { port } = proxy;
 const page = await send(port, '/-/ui/');
 

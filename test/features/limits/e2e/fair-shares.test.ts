@@ -6,7 +6,6 @@ import { toBytes } from '../../../e2e/leg.js';
 import { open, send } from '../../../support/clients/http-client.js';
 import { connectRaw, type RawConnection } from '../../../support/clients/raw-http.js';
 import type { FakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
-import { startInProcess } from '../../../support/proxy/in-process.js';
 import { ownMetric, untilOwnMetric } from '../../../support/proxy/own-metric.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
@@ -19,7 +18,7 @@ const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUp
 
 const proxied = await startStack(
   { after },
-  { run: startInProcess, flags: ['--max-requests-inflight=2', '--max-longrunning-requests=2'] },
+  { flags: ['--max-requests-inflight=2', '--max-longrunning-requests=2'] },
 );
 const { port } = proxied;
 

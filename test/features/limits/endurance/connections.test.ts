@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { after, test } from 'node:test';
 import { openDescriptors, residentBytes, settled } from '../../../support/proxy/process-state.js';
+import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { ok, startStrictStack } from '../../../support/upstreams/strict-upstream.js';
 
 const count = 2000;
@@ -17,7 +18,7 @@ const { upstream, proxy } = await startStrictStack(
     if (request.target.startsWith('/held')) held.push(answer);
     else answer();
   },
-  { flags: ['--log-requests=none', '--max-requests-inflight=0'] },
+  { run: startProxyFor, flags: ['--log-requests=none', '--max-requests-inflight=0'] },
 );
 
 interface Client {

@@ -8,7 +8,6 @@ import { createServingFiles } from '../../../support/certificates/serving-files.
 import { ask as askOverHttp2, connectHttp2 } from '../../../support/clients/http2-client.js';
 import { eventuallyPasses } from '../../../support/eventually.js';
 import { hasTls } from '../../../support/proxy/encrypted.js';
-import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startGateway } from '../../../support/proxy/stack.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 import { startSigningIssuer } from '../signing-issuer.js';
@@ -37,7 +36,7 @@ test('callers with ID tokens act under the name that their own issuer gives them
   const file = join(temporaryFolder(), 'config.yaml');
   await writeFile(file, JSON.stringify({ ...head, jwt: [a.entry(), b.entry({ claimValidationRules })] }));
   const flags = [`--authentication-config=${file}`];
-  const { proxy, server } = await startGateway(t, { run: startInProcess, flags });
+  const { proxy, server } = await startGateway(t, { flags });
   const ask = (leg: (typeof bothLegs)[number], token: string) =>
     probe(proxy, server, leg, { headers: [`Authorization: Bearer ${token}`] });
   await eventuallyPasses(async () => {
@@ -72,7 +71,7 @@ test('callers with ID tokens act under the name that their own issuer gives them
 
   if (!hasTls) return;
   const files = await createServingFiles();
-  const secure = await startGateway(t, { run: startInProcess, flags: [...flags, ...files.flags] });
+  const secure = await startGateway(t, { flags: [...flags, ...files.flags] });
   const session = await connectHttp2(secure.proxy.port, files.authority.certificate);
   t.after(() => session.destroy());
   const statusFor = async (token: string) => {

@@ -4,7 +4,6 @@ import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
 import type { WatchClient } from '../../../support/clients/watch-client.js';
 import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { eventually } from '../../../support/eventually.js';
-import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
 import {
   ageless,
@@ -18,10 +17,7 @@ const server = await embeddedApiServer(
   { after },
   { bookmarkInterval: 50, bookmarkBeforeEnd: 500, compressInitialEvents: true },
 );
-const stack = await startStack(
-  { after },
-  { server: server.embedded, run: startInProcess, flags: ['--share-watches'] },
-);
+const stack = await startStack({ after }, { server: server.embedded, flags: ['--share-watches'] });
 
 describe('events', { concurrency: 4 }, () => {
   for (const [form, Accept] of Object.entries(forms)) {

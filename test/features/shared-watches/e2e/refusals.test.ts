@@ -4,7 +4,6 @@ import { test } from 'node:test';
 import { open, send } from '../../../support/clients/http-client.js';
 import { openWatch } from '../../../support/clients/watch-client.js';
 import { proxyToken, twoUsers } from '../../../support/identities/two-users.js';
-import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startGateway, startStack } from '../../../support/proxy/stack.js';
 
 const watch = '/api/v1/namespaces/default/pods?watch=true&resourceVersion=0';
@@ -12,7 +11,6 @@ const asAlice = { headers: { authorization: 'Bearer alice-token' } };
 
 test("a 401 to the proxy's own credential becomes a 502 for watches that are shared, and ends the open ones without it", async t => {
   const { server, proxy, tokens } = await startGateway(t, {
-    run: startInProcess,
     tokenFile: twoUsers,
     flags: ['--share-watches'],
   });
@@ -38,7 +36,7 @@ test("a 401 to the proxy's own credential becomes a 502 for watches that are sha
 const strict = "sandbox allow-downloads; frame-ancestors 'self'";
 
 test('data of a shared watch are not sandboxed, and its refusal is if it is a page', async t => {
-  const { server, proxy } = await startStack(t, { run: startInProcess, flags: ['--share-watches'] });
+  const { server, proxy } = await startStack(t, { flags: ['--share-watches'] });
   const path = '/api/v1/namespaces/default/configmaps?watch=1';
   const fields = async () => {
     const watch = await openWatch(proxy.url + path);

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
 import { WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
 
 const [http1, http2] = await Promise.all([
-  startStack({ after }, { run: startInProcess, flags: ['--share-watches'], env: { DISABLE_HTTP2: '1' } }),
-  startStack({ after }, { run: startInProcess, flags: ['--share-watches'] }),
+  startStack({ after }, { flags: ['--share-watches'], env: { DISABLE_HTTP2: '1' } }),
+  startStack({ after }, { flags: ['--share-watches'] }),
 ]);
 
 for (const [version, stack] of [

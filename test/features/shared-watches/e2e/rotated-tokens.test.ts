@@ -4,7 +4,6 @@ import { eventually } from '../../../support/eventually.js';
 import type { KnownUser } from '../../../support/fake-api-server/authentication.js';
 import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
 import { writeExecPlugin } from '../../../support/identities/exec-plugin.js';
-import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
 import { WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
 
@@ -20,7 +19,7 @@ async function start(t: TestContext) {
   t.after(() => plugin.remove());
   await plugin.answer({ token: 'token-1' });
   const user = { exec: plugin.exec() };
-  const stack = await startStack(t, { run: startInProcess, server, flags: ['--share-watches'], user });
+  const stack = await startStack(t, { server, flags: ['--share-watches'], user });
   const namespace = new WatchedNamespace(stack);
   const from = server.version;
   const watches = await namespace.watchMany(3, { from });

@@ -7,7 +7,6 @@ import { connectHttp2 } from '../../../support/clients/http2-client.js';
 import { openWatchStream } from '../../../support/clients/watch-client.js';
 import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { eventually } from '../../../support/eventually.js';
-import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startGateway, startStack } from '../../../support/proxy/stack.js';
 import { forms, type NamespaceWatch, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
 
@@ -18,11 +17,8 @@ const jane = `jane-${randomUUID()}`;
 await server.grant(jane, [{ apiGroups: [''], resources: ['configmaps'], verbs: ['watch'] }]);
 const cors = '--cors-allowed-origins=^https://[a-z]+\\.example$';
 const [plain, secure] = await Promise.all([
-  startStack({ after }, { server: server.embedded, run: startInProcess, flags: ['--share-watches', cors] }),
-  startStack(
-    { after },
-    { server: server.embedded, run: startInProcess, flags: ['--share-watches', ...files.flags] },
-  ),
+  startStack({ after }, { server: server.embedded, flags: ['--share-watches', cors] }),
+  startStack({ after }, { server: server.embedded, flags: ['--share-watches', ...files.flags] }),
 ]);
 
 test('watches that differ in nothing that changes their events share one at the API server, which ends soon after its last client has left', async () => {
@@ -55,11 +51,7 @@ test('watches that differ in nothing that changes their events share one at the 
 
 test('a cookie keeps no watch from being shared where callers are authenticated, reaches no API server with it, and joins no users', async t => {
   const { server, proxy } = await startGateway(t, {
-    ...{
-      run: startInProcess,
-      tokenFile: 'bob-token,bob,,\nother-token,bob-2,,\n',
-      flags: ['--share-watches'],
-    },
+    ...{ tokenFile: 'bob-token,bob,,\nother-token,bob-2,,\n', flags: ['--share-watches'] },
     server: { allow: () => true },
   });
   const namespace = new WatchedNamespace({ server, proxy });
@@ -129,18 +121,4 @@ test('clients over HTTP/2 and HTTP/1.1 share a watch, even on one connection, an
   session.destroy();
   namespace.write('d');
   await overHttp1.until(4);
-});
-
-test('a program that gets SIGTERM ends shared watches and exits', async t => {
-  const stack = await startStack(t, {
-    server: server.embedded,
-    flags: ['--share-watches', '--shutdown-grace=30s'],
-  });
-  const namespace = new WatchedNamespace(stack);
-  const watches = await namespace.watchMany(3);
-  const exit = await stack.proxy.stop();
-  assert.equal(exit.code, 0);
-  for (const watch of watches) assert.equal(await watch.ended, 'end');
-  await namespace.untilUpstream(0);
-  assert.doesNotMatch(stack.proxy.stderr(), /uncaught/i);
 });

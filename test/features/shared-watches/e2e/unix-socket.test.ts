@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually } from '../../../support/eventually.js';
 import { configMap } from '../../../support/fake-api-server/config-maps.js';
-import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startStack } from '../../../support/proxy/stack.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
 
@@ -24,7 +23,7 @@ async function ask(path: string, target: string): Promise<string> {
 test('clients on a Unix socket, which cannot be reset, are cut if they do not read, and the program continues', async t => {
   const path = join(temporaryFolder(), 'socket');
   const flags = ['--share-watches', '--share-watches-buffer=1Mi', `--unix-socket=${path}`];
-  const { server } = await startStack(t, { run: startInProcess, flags });
+  const { server } = await startStack(t, { flags });
   const watch = `/api/v1/namespaces/default/configmaps?watch=1&resourceVersion=${server.version}`;
   const open = async (version: string) => {
     const socket = await connectUnix(path);

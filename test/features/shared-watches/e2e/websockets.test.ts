@@ -3,7 +3,6 @@ import { describe, test } from 'node:test';
 import { tokenProtocol } from '../../../support/clients/header-lines.js';
 import { clientFrame, RawWebSocket } from '../../../support/clients/websocket-client.js';
 import { eventually } from '../../../support/eventually.js';
-import { startInProcess } from '../../../support/proxy/in-process.js';
 import { ownMetric } from '../../../support/proxy/own-metric.js';
 import { startGateway, startStack } from '../../../support/proxy/stack.js';
 import { WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
@@ -16,7 +15,7 @@ const namesIn = ({ frames }: RawWebSocket) =>
 
 test('watches over WebSockets and plain ones of one user share one, however the user is known and whatever a dashboard sends, and others do not join them', async t => {
   const gateway = await startGateway(t, {
-    ...{ run: startInProcess, tokenFile: 'ann-token,ann,,\nbob-token,bob,,\n', flags: ['--share-watches'] },
+    ...{ tokenFile: 'ann-token,ann,,\nbob-token,bob,,\n', flags: ['--share-watches'] },
     server: { allow: () => true },
   });
   const { url } = gateway.proxy;
@@ -70,7 +69,7 @@ test('watches over WebSockets and plain ones of one user share one, however the 
 describe('a WebSocket joins no shared watch', () => {
   test('if its caller is a stranger, if its page is of another origin, or if its token is for the API server', async t => {
     const gateway = await startGateway(t, {
-      ...{ run: startInProcess, tokenFile: 'ann-token,ann,,\n', flags: ['--share-watches'] },
+      ...{ tokenFile: 'ann-token,ann,,\n', flags: ['--share-watches'] },
       server: { allow: () => true },
     });
     const namespace = new WatchedNamespace(gateway);
@@ -90,7 +89,7 @@ describe('a WebSocket joins no shared watch', () => {
     }
     assert.equal(namespace.upstream().length, 1);
 
-    const open = await startStack(t, { run: startInProcess, flags: ['--share-watches'] });
+    const open = await startStack(t, { flags: ['--share-watches'] });
     const other = new WatchedNamespace(open);
     const origin = open.proxy.url;
     for (const fields of [
@@ -104,10 +103,7 @@ describe('a WebSocket joins no shared watch', () => {
 });
 
 test('a WebSocket whose client reads nothing, but pings, is cut, and the others get all events', async t => {
-  const stack = await startStack(t, {
-    run: startInProcess,
-    flags: ['--share-watches', '--share-watches-buffer=1Mi'],
-  });
+  const stack = await startStack(t, { flags: ['--share-watches', '--share-watches-buffer=1Mi'] });
   const namespace = new WatchedNamespace(stack);
   const { url } = stack.proxy;
   const open = () => RawWebSocket.open(t, url + namespace.target(), { fields: { Origin: url } });

@@ -6,6 +6,7 @@ import { configMap } from '../../../support/fake-api-server/config-maps.js';
 import { ownMetrics } from '../../../support/proxy/own-metric.js';
 import { openDescriptors, settled } from '../../../support/proxy/process-state.js';
 import type { ProxyProcess } from '../../../support/proxy/proxy.js';
+import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { startStack } from '../../../support/proxy/stack.js';
 import { forms, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
 
@@ -14,6 +15,7 @@ const megabyte = 1024 * 1024;
 
 function start(t: TestContext, flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
   return startStack(t, {
+    run: startProxyFor,
     server: { requestLogLimit: 100_000, watchHistory: 50_000 },
     flags: ['--share-watches', '--log-requests=none', ...flags],
     env,

@@ -7,7 +7,6 @@ import { openWatch, openWatchStream, type WatchClient } from '../../../support/c
 import { eventually } from '../../../support/eventually.js';
 import { twoUsers } from '../../../support/identities/two-users.js';
 import { adminPort } from '../../../support/proxy/admin-listener.js';
-import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startGateway, startStack } from '../../../support/proxy/stack.js';
 
 const adminFlags = ['--admin-port=0', '--admin-address=127.0.0.1'];
@@ -21,7 +20,6 @@ test('an operator ends all streams of a user, each in the way of its kind, and t
   const files = await createServingFiles();
   const ca = files.authority.certificate;
   const { proxy } = await startGateway(t, {
-    run: startInProcess,
     tokenFile: twoUsers,
     flags: [...files.flags, ...adminFlags, '--admin-end-streams'],
   });
@@ -65,10 +63,7 @@ test('an operator ends all streams of a user, each in the way of its kind, and t
 });
 
 test('streams of nobody are listed, and ended between two of their parts, without authentication', async t => {
-  const { proxy } = await startStack(t, {
-    run: startInProcess,
-    flags: [...adminFlags, '--admin-end-streams'],
-  });
+  const { proxy } = await startStack(t, { flags: [...adminFlags, '--admin-end-streams'] });
   const admin = await adminPort(proxy);
   const watch = await openWatch(`${proxy.url}${pods}?watch=true`);
   t.after(() => watch.close());

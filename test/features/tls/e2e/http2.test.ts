@@ -7,6 +7,7 @@ import { after, type TestContext, test } from 'node:test';
 import { ask, connectHttp2, headOf, openStream } from '../../../support/clients/http2-client.js';
 import { eventually, within } from '../../../support/eventually.js';
 import { residentBytes } from '../../../support/proxy/process-state.js';
+import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { startStack, type TlsStack } from '../../../support/proxy/stack.js';
 import { steady } from '../../../support/steady.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
@@ -16,7 +17,7 @@ const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = http2.constants;
 
 const folder = temporaryFolder();
 await writeFile(join(folder, 'page.txt'), 'a static page');
-const proxied = await startStack({ after }, { flags: [`--www=${folder}`], tls: true });
+const proxied = await startStack({ after }, { run: startProxyFor, flags: [`--www=${folder}`], tls: true });
 const session = await connectHttp2(proxied.port, proxied.ca);
 after(() => session.destroy());
 
@@ -191,7 +192,7 @@ test('each stream has its line in the log, with its own bytes, and those of a co
 // Shutdown
 
 test('SIGTERM sends GOAWAY, ends watches as the API server does, and lets a short request finish', async t => {
-  const own = await startStack(t, { flags: ['--shutdown-grace=5m'], tls: true });
+  const own = await startStack(t, { run: startProxyFor, flags: ['--shutdown-grace=5m'], tls: true });
   let answer = () => {};
   own.server.intercept((request, response) => {
     if (request.url !== '/slow') return false;

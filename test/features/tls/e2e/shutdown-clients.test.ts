@@ -4,6 +4,7 @@ import net from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import tls from 'node:tls';
 import { within } from '../../../support/eventually.js';
+import { type ProxyProcess, startProxyFor } from '../../../support/proxy/proxy.js';
 import { type Stack, startStack, type TlsStack } from '../../../support/proxy/stack.js';
 import {
   connectFrames,
@@ -106,7 +107,7 @@ async function openAll(t: TestContext, stack: TlsStack, clients: readonly Client
 }
 
 /** Sends SIGTERM and asserts that the program exits by itself. It would exit with 1 if its grace period ended first. */
-async function assertLeaves({ proxy }: Stack): Promise<void> {
+async function assertLeaves({ proxy }: Stack<ProxyProcess>): Promise<void> {
   const { code, signal } = await proxy.stop('SIGTERM');
   assert.deepEqual({ code, signal }, { code: 0, signal: null });
   assert.doesNotMatch(proxy.stderr(), /uncaught|unhandled/);
@@ -115,7 +116,7 @@ async function assertLeaves({ proxy }: Stack): Promise<void> {
 describe('SIGTERM', { concurrency: 4 }, () => {
   test('ends the program at once even if clients hold connections without a request', async t => {
     // The program would cut the connections much later than this test waits.
-    const stack = await startStack(t, { tls: true, flags: ['--shutdown-grace=5m'] });
+    const stack = await startStack(t, { run: startProxyFor, tls: true, flags: ['--shutdown-grace=5m'] });
     await openAll(t, stack, Object.values(idle));
     await within('its end', assertLeaves(stack));
   });
@@ -123,7 +124,7 @@ describe('SIGTERM', { concurrency: 4 }, () => {
   const flags = ['--shutdown-grace=5s'];
 
   test('ends the program within its grace period while clients do all of this', async t => {
-    const stack = await startStack(t, { tls: true, flags });
+    const stack = await startStack(t, { run: startProxyFor, tls: true, flags });
     neverEnd(stack);
     const clients = [...Object.values(idle), ...Object.values(stuck)];
     await openAll(t, stack, [...clients, ...clients]);

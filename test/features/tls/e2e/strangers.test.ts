@@ -6,6 +6,7 @@ import { ask, connectHttp2, headOf, openStream } from '../../../support/clients/
 import { eventually } from '../../../support/eventually.js';
 import { adminPort } from '../../../support/proxy/admin-listener.js';
 import { readSamples, sumOf } from '../../../support/proxy/own-metric.js';
+import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { startGateway } from '../../../support/proxy/stack.js';
 
 const files = await createServingFiles();
@@ -13,6 +14,7 @@ const ca = files.authority.certificate;
 const { proxy, port } = await startGateway(
   { after },
   {
+    run: startProxyFor,
     ...{ tokenFile: 'alice-token,alice,,\n', server: { allow: () => true } },
     flags: [...files.flags, '--admin-port=0', '--log-requests=none'],
   },

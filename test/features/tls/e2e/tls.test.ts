@@ -16,6 +16,7 @@ import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { eventually } from '../../../support/eventually.js';
 import { twoUsers } from '../../../support/identities/two-users.js';
 import { callersFlag } from '../../../support/proxy/callers.js';
+import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { startStack } from '../../../support/proxy/stack.js';
 
 const pod = '/api/v1/namespaces/default/pods/web-0';
@@ -36,6 +37,7 @@ const files = await createServingFiles();
 const { proxy, port, ca } = await startStack(
   { after },
   {
+    run: startProxyFor,
     server,
     flags: [
       ...['--address=0.0.0.0', '--reject-paths='],

@@ -9,6 +9,7 @@ import { eventually } from '../../../support/eventually.js';
 import { adminPort } from '../../../support/proxy/admin-listener.js';
 import { readSamples, sumOf } from '../../../support/proxy/own-metric.js';
 import { openDescriptors, settled } from '../../../support/proxy/process-state.js';
+import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { createRandom, type Random } from '../../../support/random.js';
 import {
   connectionPreface,
@@ -36,7 +37,12 @@ const { upstream, proxy, ca } = await startStrictStack(
   { after },
   (request, socket) => misbehave(upstreamRandom, request, socket),
   // Long enough for a busy machine to free the resources of hundreds of clients that have left.
-  { when: 'head', tls: true, flags: ['--log-requests=none', '--shutdown-grace=10s', '--admin-port=0'] },
+  {
+    run: startProxyFor,
+    when: 'head',
+    tls: true,
+    flags: ['--log-requests=none', '--shutdown-grace=10s', '--admin-port=0'],
+  },
 );
 const admin = await adminPort(proxy);
 

@@ -142,7 +142,7 @@ test('the permission to impersonate is a check of readyz that names what is miss
   const asked = reviewsOfAccess();
   for (let index = 0; index < 20; index++) await health(proxy, 'readyz');
   assert.equal(reviewsOfAccess(), asked, 'the finding is shared');
-  const open = await startGateway(t, { run: startInProcess, server });
+  const open = await startGateway(t, { server });
   assert.doesNotMatch((await health(open.proxy, 'readyz')).text, /impersonation/);
   assert.equal(reviewsOfAccess(), asked);
 });

@@ -107,7 +107,6 @@ describe('users of a gateway', { concurrency: false }, () => {
   it('share it over HTTP/2, HTTP/1.1 and WebSockets', async t => {
     const files = await createServingFiles();
     const secure = await startGateway(t, {
-      run: startInProcess,
       tokenFile,
       flags: [...sharing, ...files.flags],
       server,

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { bool } from '../lib/value-type.js';
 import { commands } from './facts.js';
+import { suggest } from './suggestion.js';
 import { definitionOf, flagName, type OptionKey, optionKeys, type Setting, type Source } from './table.js';
 
 /** How a flag is written: as `--name VALUE`, or as a switch. */
@@ -89,9 +90,11 @@ function parseFlags(argv: readonly string[], skipped = 0) {
     if (token.kind === 'positional') {
       // An argument after an unknown flag was probably meant as its value.
       if (token.index - 1 === unknownAt) continue;
-      if (token.index - 1 === switchedAt && isTrue(token.value)) continue;
+      const meant = token.index - 1 === switchedAt ? booleanOf(token.value) : undefined;
       const isProxy = token.index === 0 && token.value === 'proxy';
-      problems.push(isProxy ? notKubectl : unexpectedArgument(skipped + token.index + 1, flagBefore));
+      if (isProxy) problems.push(notKubectl);
+      else if (meant !== true)
+        problems.push(unexpectedArgument(skipped + token.index + 1, flagBefore, meant));
       continue;
     }
     // One argument can contain many letters. What follows the first unknown one may be a part of a password.
@@ -112,7 +115,7 @@ function parseFlags(argv: readonly string[], skipped = 0) {
       else if (name === verbosity) verbose = text as string;
       else ignored.add(`--${name}`);
     } else if (key === undefined) {
-      problems.push(isLong ? `unknown flag: ${token.rawName}` : `unknown shorthand flag: '${name}'`);
+      problems.push(unknownFlag(token.rawName, argv[token.index] ?? ''));
       unknownAt = token.index;
     } else if (text !== undefined) {
       const before = definitionOf(key).type.separator === '\n' ? settings.get(key) : undefined;
@@ -135,9 +138,9 @@ function parseFlags(argv: readonly string[], skipped = 0) {
 /** For `kubectl proxy …` with the name of this program in place of kubectl. */
 const notKubectl = 'unexpected argument "proxy": leave it out, this program is the proxy';
 
-function isTrue(text: string): boolean {
+function booleanOf(text: string): boolean | undefined {
   const parsed = bool.parse(text, '');
-  return 'value' in parsed && parsed.value;
+  return 'value' in parsed ? parsed.value : undefined;
 }
 
 /**
@@ -145,9 +148,24 @@ function isTrue(text: string): boolean {
  *
  * @param position Of the argument; the first one is 1.
  * @param after The flag before it; undefined if there is none.
+ * @param meant Its value, if it stands directly after a switch and is one: a switch takes a value only after an equals sign.
  */
-function unexpectedArgument(position: number, after: string | undefined): string {
-  return `argument ${position}${after === undefined ? '' : `, after ${after},`} is not a flag`;
+function unexpectedArgument(position: number, after: string | undefined, meant: boolean | undefined): string {
+  const where = after === undefined ? '' : `, after ${after},`;
+  const hint = meant === undefined ? '' : ` (did you mean ${after}=${meant}?)`;
+  return `argument ${position}${where} is not a flag${hint}`;
+}
+
+/** Quotes only the letter of an argument with one dash, which may be a password. */
+function unknownFlag(rawName: string, argument: string): string {
+  const name = rawName.replace(/^--?/, '');
+  if (!rawName.startsWith('--')) {
+    const flag = argument.replace(/^-/, '').replace(/=.*$/s, '');
+    const hint = optionKeys.has(flag) ? ` (did you mean --${flag}?)` : '';
+    return `unknown shorthand flag: '${name}'${hint}`;
+  }
+  const meant = suggest(name, optionKeys.keys());
+  return `unknown flag: ${rawName}${meant === undefined ? '' : ` (did you mean --${meant}?)`}`;
 }
 
 function needsArgument(rawName: string): string {

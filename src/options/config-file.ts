@@ -1,6 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq } from 'yaml';
 import { parseYaml } from '../lib/yaml-document.js';
 import { environmentName } from './environment.js';
+import { suggest } from './suggestion.js';
 import { definitionOf, flagName, type OptionKey, optionKeys, type Setting, type Source } from './table.js';
 
 /**
@@ -35,7 +36,9 @@ export function parseConfigFile(file: string, content: string): Source {
 
 function unknownKey(name: string, key: OptionKey | undefined): string {
   if (key === 'config') return `config can only be set with --config or ${environmentName(key)}`;
-  return key === undefined ? `unknown key: ${name}` : `${name} can only be set with --${name}`;
+  if (key !== undefined) return `${name} can only be set with --${name}`;
+  const meant = suggest(name, optionKeys.keys());
+  return `unknown key: ${name}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`;
 }
 
 /** The value as a user would write it after the flag: scalars keep their spelling, and lists are joined with the option's separator. */

@@ -1,3 +1,4 @@
+import { suggest } from './suggestion.js';
 import { definitionOf, flagName, type OptionKey, optionKeys, type Setting, type Source } from './table.js';
 
 const prefix = 'KUBE_API_PROXY_';
@@ -21,11 +22,17 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   for (const [name, text] of Object.entries(env)) {
     if (text === undefined || !name.startsWith(prefix) || isServiceVariable(name, text)) continue;
     const key = keysByVariable.get(name);
-    if (key === undefined) problems.push(`unknown variable: ${name}`);
+    if (key === undefined) problems.push(unknownVariable(name));
     // An image may set KUBE_API_PROXY_VERSION to its version, so the variables of --help and --version are ignored.
     else if (definitionOf(key).flagOnly !== true) settings.set(key, { text, where: name });
   }
   return { settings, problems };
+}
+
+function unknownVariable(name: string): string {
+  const flag = name.slice(prefix.length).toLowerCase().replaceAll('_', '-');
+  const key = optionKeys.get(suggest(flag, optionKeys.keys()) ?? '');
+  return `unknown variable: ${name}${key === undefined ? '' : ` (did you mean ${environmentName(key)}?)`}`;
 }
 
 /** How the kubelet's variables for a Service end (`envvars.FromServices`): Kubernetes' own, and Docker's links. No variable of a flag does. */

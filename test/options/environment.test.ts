@@ -35,10 +35,16 @@ function serviceVariables(
 }
 
 describe('a variable of the environment', () => {
-  it('of no flag is a problem without its value, and one of another program is ignored', () => {
-    for (const name of ['READONLY', 'REJECT_PATH', 'read_only', 'ACCEPT-HOSTS', ''])
+  it('of no flag is a problem without its value that suggests a similar one, and one of another program is ignored', () => {
+    for (const [name, hint] of [
+      ['READONLY', ' (did you mean KUBE_API_PROXY_READ_ONLY?)'],
+      ['read_only', ' (did you mean KUBE_API_PROXY_READ_ONLY?)'],
+      ['ACCEPT-HOSTS', ' (did you mean KUBE_API_PROXY_ACCEPT_HOSTS?)'],
+      ['XYZZY', ''],
+      ['', ''],
+    ])
       assert.deepEqual(problemsOf({ [`KUBE_API_PROXY_${name}`]: 'hunter2' }), [
-        `unknown variable: KUBE_API_PROXY_${name}`,
+        `unknown variable: KUBE_API_PROXY_${name}${hint}`,
       ]);
     assert.deepEqual(
       problemsOf({ KUBE_API_PROXYREADONLY: '1', KUBE_API: '1', MY_KUBE_API_PROXY_X: '1' }),

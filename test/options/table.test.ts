@@ -103,7 +103,9 @@ describe('the command line', () => {
     ]);
     assert.equal(optionsOf(['--disable-filter']).disableFilter, true);
     for (const text of ['false', '0', 'F'])
-      assert.deepEqual(problemsOf(['--read-only', text]), ['argument 2, after --read-only, is not a flag']);
+      assert.deepEqual(problemsOf(['--read-only', text]), [
+        'argument 2, after --read-only, is not a flag (did you mean --read-only=false?)',
+      ]);
     assert.deepEqual(problemsOf(['--read-only=true', 'false']), [
       'argument 2, after --read-only, is not a flag',
     ]);
@@ -132,9 +134,12 @@ describe('the command line', () => {
     ]);
   });
 
-  it('names an unknown flag, and accepts no abbreviation, negation, underscore or property of every object', () => {
-    assert.deepEqual(problemsOf(['--prot=1']), ['unknown flag: --prot']);
-    assert.deepEqual(problemsOf(['--accept_hosts=x']), ['unknown flag: --accept_hosts']);
+  it('names an unknown flag and a similar one, and accepts no abbreviation, negation, underscore or property of every object', () => {
+    assert.deepEqual(problemsOf(['--prot=1']), ['unknown flag: --prot (did you mean --port?)']);
+    assert.deepEqual(problemsOf(['--accept_hosts=x']), [
+      'unknown flag: --accept_hosts (did you mean --accept-hosts?)',
+    ]);
+    assert.deepEqual(problemsOf(['--zzzzzz']), ['unknown flag: --zzzzzz']);
     assert.equal(problemsOf(['--insecure']).length, 1);
     assert.equal(problemsOf(['--no-disable-filter']).length, 1);
     assert.deepEqual(problemsOf(['--constructor', '--__proto__=x']), [
@@ -165,7 +170,7 @@ describe('the command line', () => {
 
   it('names an unknown letter once, and nothing that follows it, and a missing value', () => {
     assert.deepEqual(problemsOf(['-x8001']), ["unknown shorthand flag: 'x'"]);
-    assert.deepEqual(problemsOf(['-token=a']), ["unknown shorthand flag: 't'"]);
+    assert.deepEqual(problemsOf(['-token=a']), ["unknown shorthand flag: 't' (did you mean --token?)"]);
     assert.deepEqual(problemsOf(['--port']), ['flag needs an argument: --port']);
     assert.deepEqual(problemsOf(['-p']), ['flag needs an argument: -p']);
   });
@@ -347,7 +352,7 @@ describe('the configuration file', () => {
       'server: [a]',
     ].join('\n');
     assert.deepEqual(inFile(text), [
-      'proxy.yaml:1: unknown key: prot',
+      'proxy.yaml:1: unknown key: prot (did you mean port?)',
       'proxy.yaml:3: port: is set twice',
       'proxy.yaml:3: port: is not a single value',
       'proxy.yaml:4: context: is not a single value',

@@ -11,6 +11,8 @@ export interface AddedCluster extends ContextSummary {
   ): ReturnType<FollowEndpoint>;
   /** What is wrong with its configuration, for callers; undefined if nothing is. */
   readonly problem: string | undefined;
+  /** What others say of its health, for callers; undefined if they say nothing. It decides nothing. */
+  readonly condition?: string | undefined;
   /** Whether a configuration can be used: the last one, or one before it. */
   readonly isUsable: boolean;
   /** A context of its name has taken its place. */

@@ -16,6 +16,8 @@ export interface ClusterState {
   readonly state: 'unused' | 'ready' | 'failing';
   /** Why the state is `failing`, or what is wrong with a cluster that an earlier version of its configuration still serves. */
   readonly reason?: string;
+  /** What others say of the health of a cluster that a feature has added. */
+  readonly condition?: string;
   /** When the first check failed after the last one that passed (RFC 3339). */
   readonly since?: string;
   /** The API server's `gitVersion`, such as `v1.34.1`. */
@@ -106,8 +108,11 @@ export function createClusterStates(
         .filter(({ name }) => shown.has(name))
         .map(async ({ name, server }) => {
           const cluster = used.get(name);
-          const state = await stateOf(cluster, registry.added(name));
-          return { name, server, current: cluster === registry.default, ...state };
+          const added = registry.added(name);
+          const state = await stateOf(cluster, added);
+          const condition = added?.condition;
+          const current = cluster === registry.default;
+          return { name, server, current, ...state, ...(condition !== undefined && { condition }) };
         }),
     );
   };

@@ -17,8 +17,8 @@ export interface ObjectChange<T> {
 /** What is followed, what is kept of it, and who hears of it. */
 export interface FollowedListParts<T> {
   readonly cluster: Pick<Cluster, 'host' | 'access' | 'refused' | 'current'>;
-  /** Of the list, without a query: `/api/v1/namespaces`. */
-  readonly path: string;
+  /** Of the list, without a query: `/api/v1/namespaces`. If it may change, it is asked for before each list. */
+  readonly path: string | (() => Promise<string>);
   /** Which objects of the list are followed, as parameters of its query; by default all. */
   readonly selectors?: string;
   /** Whether the API server sends nothing but the metadata of each object: `PartialObjectMetadata` of meta.k8s.io/v1. */
@@ -56,6 +56,7 @@ const overtime = 30_000;
  */
 export class FollowedList<T> implements ClusterPart {
   readonly #parts: FollowedListParts<T>;
+  #path = '';
   readonly #kept = new Map<string, Kept<T>>();
   /** What has begun before another run began does not count. */
   #run = 0;
@@ -143,7 +144,8 @@ export class FollowedList<T> implements ClusterPart {
   }
 
   async #list(run: number): Promise<string> {
-    const { cluster, path } = this.#parts;
+    const { cluster } = this.#parts;
+    const path = await this.#findPath();
     const found = new Map<string, Kept<T>>();
     for (let next = ''; ; ) {
       const page = next === '' ? '' : `&continue=${encodeURIComponent(next)}`;
@@ -162,6 +164,12 @@ export class FollowedList<T> implements ClusterPart {
       if (run === this.#run) this.#replaceWith(found);
       return metadata['resourceVersion'];
     }
+  }
+
+  async #findPath(): Promise<string> {
+    const { path } = this.#parts;
+    this.#path = typeof path === 'string' ? path : await path();
+    return this.#path;
   }
 
   get #selectors(): string {
@@ -193,10 +201,10 @@ export class FollowedList<T> implements ClusterPart {
   }
 
   #openWatch(run: number, version: string): void {
-    const { cluster, path, clock, random = Math.random } = this.#parts;
+    const { cluster, clock, random = Math.random } = this.#parts;
     this.#version = version;
     const seconds = Math.round(watchSeconds * (1 + random()));
-    const target = `${path}?${this.#selectors}watch=true&allowWatchBookmarks=true&resourceVersion=${encodeURIComponent(version)}&timeoutSeconds=${seconds}`;
+    const target = `${this.#path}?${this.#selectors}watch=true&allowWatchBookmarks=true&resourceVersion=${encodeURIComponent(version)}&timeoutSeconds=${seconds}`;
     this.#watch = openWatch(
       cluster,
       { target, timeout, ...this.#accept('PartialObjectMetadata') },

@@ -1,10 +1,32 @@
 import { readCluster } from '../../kubeconfig/parse.js';
-import { isObject, type JsonObject } from '../../lib/json.js';
+import { get, OwnRefusalError } from '../../clusters/own-request.js';
+import { isObject, type JsonObject, parseObject } from '../../lib/json.js';
+import type { Kind } from './kind.js';
 import { spell } from '../../lib/yaml-document.js';
 import { type FoundConfig, plainLine, refusal, resolveFound } from './found-config.js';
 import type { Providers } from './provider-file.js';
 
+const group = 'multicluster.x-k8s.io';
+/** Milliseconds for the versions of the group. */
+const timeout = 15_000;
 const origin = 'the ClusterProfile';
+
+/** The ClusterProfiles of the cluster inventory API (KEP-4322): v1alpha2 if the API server has it, else v1alpha1. */
+export function createClusterProfiles(providers: Providers): Kind {
+  let version = 'v1alpha1';
+  return {
+    path: namespace => `/apis/${group}/${version}/namespaces/${namespace}/clusterprofiles`,
+    async discover(cluster) {
+      const path = `/apis/${group}`;
+      const { status, text } = await get(cluster, path, { timeout });
+      if (status !== 200) throw new OwnRefusalError(cluster.host, `a GET of ${path}`, status, text);
+      const served = listIn(parseObject(text), 'versions').map(entry => entry['version']);
+      version = served.includes('v1alpha2') ? 'v1alpha2' : 'v1alpha1';
+    },
+    clusterOf: ({ name }) => (typeof name === 'string' ? name : undefined),
+    read: object => readClusterProfile(object, providers),
+  };
+}
 
 /**
  * Reads a ClusterProfile (`multicluster.x-k8s.io`, v1alpha1 and v1alpha2). Its credential is that of the first provider of the file that the

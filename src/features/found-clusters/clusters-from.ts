@@ -1,7 +1,7 @@
 import type { Parsed, ValueType } from '../../lib/value-type.js';
 
 /** The kinds of objects that define clusters. */
-const kindNames = ['cluster-api'] as const;
+const kindNames = ['cluster-api', 'cluster-profile'] as const;
 /** What `--clusters-from` calls a kind. */
 export type KindName = (typeof kindNames)[number];
 

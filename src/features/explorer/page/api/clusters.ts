@@ -24,6 +24,8 @@ interface ClusterEntry {
   readonly current: boolean;
   readonly state: 'unused' | 'ready' | 'failing';
   readonly reason?: string;
+  /** What others say of its health. */
+  readonly condition?: string;
   /** When it began to fail. */
   readonly since?: string;
   readonly version?: string;

@@ -11,7 +11,7 @@ export function Away({ problem, isFinal }: { readonly problem: string; readonly 
   const clusters = useStore(state => state.clusters);
   const address = useStore(state => state.address);
   const now = useNow();
-  const { name, reason, since } = cluster ?? {};
+  const { name, reason, condition, since } = cluster ?? {};
   const others = clusters.filter(other => other.prefix !== cluster?.prefix);
   const began = Date.parse(since ?? '');
   return (
@@ -26,6 +26,7 @@ export function Away({ problem, isFinal }: { readonly problem: string; readonly 
         : {problem}.{!isFinal && ` Trying again every ${retryInterval / 1_000} s.`}
       </Problem>
       {reason !== undefined && !problem.includes(reason) && <p>The proxy says: {reason}.</p>}
+      {condition !== undefined && <p>Its manager says: {condition}</p>}
       {since !== undefined && !Number.isNaN(began) && (
         <p>
           It has been failing since{' '}

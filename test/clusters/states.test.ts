@@ -172,7 +172,7 @@ describe('the states of the clusters', () => {
         good: { isUsable: true, problem: 'the newest is broken' },
         unused: { isUsable: true, problem: 'the newest is broken' },
         broken: { isUsable: false, problem: 'it has no server' },
-        mended: { isUsable: true, problem: undefined },
+        mended: { isUsable: true, problem: undefined, condition: 'ControlPlaneHealthy: False' },
       }),
     );
     const names = [...added.keys()];
@@ -188,12 +188,14 @@ describe('the states of the clusters', () => {
       clock,
     )(new Set(['root', ...names]));
     assert.deepEqual(
-      states.slice(1).map(({ name, state, reason, since }) => [name, state, reason, since]),
+      states
+        .slice(1)
+        .map(({ name, state, reason, since, condition }) => [name, state, reason ?? condition, since]),
       [
         ['good', 'ready', 'the newest is broken', undefined],
         ['unused', 'unused', 'the newest is broken', undefined],
         ['broken', 'failing', 'it has no server', startTime],
-        ['mended', 'unused', undefined, undefined],
+        ['mended', 'unused', 'ControlPlaneHealthy: False', undefined],
       ],
     );
   });

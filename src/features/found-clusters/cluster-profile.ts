@@ -1,9 +1,9 @@
-import { readCluster } from '../../kubeconfig/parse.js';
 import { get, OwnRefusalError } from '../../clusters/own-request.js';
+import { readCluster } from '../../kubeconfig/parse.js';
 import { isObject, type JsonObject, parseObject } from '../../lib/json.js';
-import type { Kind } from './kind.js';
 import { spell } from '../../lib/yaml-document.js';
 import { type FoundConfig, plainLine, refusal, resolveFound } from './found-config.js';
+import type { Kind } from './kind.js';
 import type { Providers } from './provider-file.js';
 
 const group = 'multicluster.x-k8s.io';

@@ -1,6 +1,8 @@
 import type { Feature } from '../../feature.js';
 import { type RegexpList, wholeRegexpList } from '../../guard/regexp-list.js';
 import { defineOptions, type OptionValues } from '../../lib/option.js';
+import { readWhole } from '../../lib/read-file.js';
+import { text } from '../../lib/value-type.js';
 import { clustersFromList } from './clusters-from.js';
 import { createFoundClustersMetrics, type FoundClustersMetrics } from './metrics.js';
 
@@ -8,12 +10,17 @@ const options = defineOptions('API server', {
   clustersFrom: {
     type: clustersFromList,
     default: '',
-    help: 'Also serve the clusters that objects in a namespace of the cluster of / define, below /clusters/NAMESPACE.NAME/: Secrets of Cluster API (cluster-api). The namespace is that of the gateway by default. It can be repeated.',
+    help: 'Also serve the clusters that objects in a namespace of the cluster of / define, below /clusters/NAMESPACE.NAME/: Secrets of Cluster API (cluster-api), or ClusterProfiles (cluster-profile). The namespace is that of the gateway by default. It can be repeated.',
   },
   clustersFromServers: {
     type: wholeRegexpList,
     default: '',
     help: "Hosts that the servers of such clusters may have, by whole names or addresses, without ports; all by default. Loopback, link-local, multicast and metadata addresses and the gateway's own are refused, but for a loopback address in a URL that one of these matches.",
+  },
+  clusterprofileProviderFile: {
+    type: text('FILE'),
+    default: '',
+    help: 'Credential plugins for the access providers of ClusterProfiles, as their API defines the file; needed with --clusters-from=cluster-profile.',
   },
 });
 
@@ -25,19 +32,39 @@ export const foundClusters = {
   options,
   clusters: { flag: '--clusters-from', isOn: ({ clustersFrom }) => clustersFrom.length > 0 },
   metrics: createFoundClustersMetrics,
+  problems({ clustersFrom, clustersFromServers, clusterprofileProviderFile }) {
+    const kinds = new Set(clustersFrom.map(({ kind }) => kind));
+    const hasFile = clusterprofileProviderFile !== '';
+    const needsFile = kinds.has('cluster-profile');
+    const [from, servers, file] = [
+      '--clusters-from',
+      '--clusters-from-servers',
+      '--clusterprofile-provider-file',
+    ];
+    return [
+      ...(kinds.size === 0 && clustersFromServers.source !== '' ? [`${servers} needs ${from}`] : []),
+      ...(needsFile && !hasFile ? [`${from}=cluster-profile needs ${file}`] : []),
+      ...(hasFile && !needsFile ? [`${file} needs ${from}=cluster-profile`] : []),
+    ];
+  },
 
   async create(
-    { clustersFrom, clustersFromServers, contexts },
+    { clustersFrom, clustersFromServers, contexts, clusterprofileProviderFile: file },
     { cluster, registry, env, logger, clock, listeners },
     metrics,
   ) {
     if (clustersFrom.length === 0) return undefined;
-    const [{ FoundClusters }, { kinds }, { StreamsOfFound }, { ownNamespace }] = await Promise.all([
-      import('./found-clusters.js'),
-      import('./kinds.js'),
-      import('./open-streams.js'),
-      import('./own-namespace.js'),
-    ]);
+    const [{ FoundClusters }, { createKinds }, { readProviderFile }, { StreamsOfFound }, { ownNamespace }] =
+      await Promise.all([
+        import('./found-clusters.js'),
+        import('./kinds.js'),
+        import('./provider-file.js'),
+        import('./open-streams.js'),
+        import('./own-namespace.js'),
+      ]);
+    const read = file === '' ? { providers: new Map() } : await readProviderFile(file, readWhole);
+    if ('problems' in read) return read;
+    const kinds = createKinds(read.providers);
     const streams = new StreamsOfFound();
     const found = new FoundClusters({
       ...{ cluster, registry, streams, env, logger, clock },

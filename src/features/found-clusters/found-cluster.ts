@@ -16,8 +16,9 @@ export interface FoundObject {
   readonly cluster: string;
   readonly uid: string;
   readonly kind: Kind;
-  /** Path of the object. */
-  readonly path: string;
+  readonly namespace: string;
+  /** Of the object. */
+  readonly name: string;
 }
 
 /** What found clusters have in common. */
@@ -48,6 +49,7 @@ export class FoundCluster implements AddedCluster {
   /** The URL of its server; empty before there is a usable version. */
   server = '';
   problem: string | undefined;
+  condition: string | undefined;
   readonly displaced: () => void;
   readonly #parts: FoundClusterParts;
   /** The last version that could be used. */
@@ -77,7 +79,10 @@ export class FoundCluster implements AddedCluster {
     }
     this.problem = undefined;
     this.#prepared = prepared;
-    if ('config' in found) this.server = urlOf(found.config.server);
+    if ('config' in found) {
+      this.server = urlOf(found.config.server);
+      this.condition = found.condition;
+    }
     if (this.#inUse !== undefined) this.#change(this.#inUse, prepared);
   }
 

@@ -51,7 +51,7 @@ export class FoundClusters {
   readonly #found = new Map<string, FoundCluster>();
   /** The object that a name was given to, by its uid. It stays its name as long as the process lives: saved kubeconfigs lead there. */
   readonly #uids = new Map<string, string>();
-  /** Why objects are not served, by their paths. */
+  /** Why objects are not served, by their uids. */
   readonly #refused = new Map<string, string>();
   readonly #readings: Readings;
 
@@ -63,7 +63,10 @@ export class FoundClusters {
   /** Begins to follow. */
   follow({ kind, namespace }: FoundSource): void {
     const { cluster, clock } = this.#parts;
-    const path = kind.path(namespace);
+    const path = async () => {
+      await kind.discover?.(cluster);
+      return kind.path(namespace);
+    };
     const list = new FollowedList<FoundObject | undefined>({
       ...{ cluster, path, clock },
       ...(kind.selectors !== undefined && { selectors: kind.selectors }),
@@ -123,25 +126,24 @@ export class FoundClusters {
 
   #objectOf({ metadata }: JsonObject, { kind, namespace }: FoundSource): FoundObject | undefined {
     if (!isObject(metadata)) return undefined;
-    const name = kind.clusterOf(metadata);
-    const { uid } = metadata;
-    if (name === undefined || typeof uid !== 'string' || uid === '') return undefined;
-    const cluster = `${namespace}.${name}`;
-    if (!this.#parts.serves(cluster)) return undefined;
-    const path = `${kind.path(namespace)}/${encodeURIComponent(String(metadata['name']))}`;
-    return { cluster, uid, kind, path };
+    const ofCluster = kind.clusterOf(metadata);
+    const { uid, name } = metadata;
+    if (ofCluster === undefined || typeof name !== 'string') return undefined;
+    if (typeof uid !== 'string' || uid === '') return undefined;
+    const cluster = `${namespace}.${ofCluster}`;
+    return this.#parts.serves(cluster) ? { cluster, uid, kind, namespace, name } : undefined;
   }
 
   #changed({ before, after }: ObjectChange<FoundObject | undefined>): void {
     if (before !== undefined && before.uid !== after?.uid) this.#lost(before);
     if (after === undefined) return;
     const known = this.#found.get(after.cluster);
-    if (known?.object.uid === after.uid && known.object.path === after.path) void this.#readings.ask(known);
+    if (known?.object.uid === after.uid) void this.#readings.ask(known);
     else this.#take(after);
   }
 
   #take(object: FoundObject): void {
-    const { cluster: name, uid, path } = object;
+    const { cluster: name, uid } = object;
     const owner = this.#uids.get(name);
     if (owner === undefined && this.#uids.size >= mostNames) {
       this.#refuse(object, 'this process has given all the names that it can give; restart it');
@@ -155,7 +157,7 @@ export class FoundClusters {
       return;
     }
     this.#uids.set(name, uid);
-    this.#refused.delete(path);
+    this.#refused.delete(uid);
     const readAgain = (cluster: FoundCluster) =>
       within(rereadTimeout, this.#readings.ask(cluster), () => undefined);
     const found = new FoundCluster(object, { ...this.#parts, readAgain }, () => this.#displaced(found));
@@ -166,10 +168,11 @@ export class FoundClusters {
   async #read(found: FoundCluster): Promise<void> {
     const { cluster } = this.#parts;
     const { object } = found;
-    const { status, text } = await get(cluster, object.path, { timeout, most: mostBytes });
+    const path = `${object.kind.path(object.namespace)}/${encodeURIComponent(object.name)}`;
+    const { status, text } = await get(cluster, path, { timeout, most: mostBytes });
     // The list tells that an object is gone.
     if (status === 404) return;
-    if (status !== 200) throw new OwnRefusalError(cluster.host, `a GET of ${object.path}`, status, text);
+    if (status !== 200) throw new OwnRefusalError(cluster.host, `a GET of ${path}`, status, text);
     const read = parseObject(text) ?? {};
     const uid = isObject(read['metadata']) ? read['metadata']['uid'] : undefined;
     if (uid !== object.uid) return;
@@ -200,10 +203,10 @@ export class FoundClusters {
   }
 
   /** An object is gone, or is no longer one of those that are followed. */
-  #lost({ cluster: name, uid, path }: FoundObject): void {
-    this.#refused.delete(path);
+  #lost({ cluster: name, uid }: FoundObject): void {
+    this.#refused.delete(uid);
     const found = this.#found.get(name);
-    if (found === undefined || found.object.uid !== uid || found.object.path !== path) return;
+    if (found?.object.uid !== uid) return;
     this.#end(found);
     this.#parts.logger.info({ cluster: name }, 'a cluster that was found is gone');
   }
@@ -220,8 +223,8 @@ export class FoundClusters {
     this.#parts.streams.end(found.name);
   }
 
-  #refuse({ cluster, path }: FoundObject, why: string): void {
-    this.#refused.set(path, `${cluster}: ${why}`);
+  #refuse({ cluster, uid }: FoundObject, why: string): void {
+    this.#refused.set(uid, `${cluster}: ${why}`);
     this.#parts.logger.warn({ cluster, problem: why }, 'an object that defines a cluster is not used');
   }
 }

@@ -1,4 +1,4 @@
-import { largestPartAbove, serviceAccountOf, type UserPart } from '../kubernetes/impersonation.js';
+import { largestPartAbove, serviceAccountOf } from '../kubernetes/impersonation.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
@@ -86,21 +86,12 @@ const authenticated = 'system:authenticated';
  */
 const mostBytes = 256 * 1024;
 
-/**
- * What is wrong with a user whose name, uid, groups and extra fields are too large to be sent; undefined if nothing is.
- *
- * @param originOf Where a part of the user comes from.
- */
-export function sizeProblem(
-  user: UserInfo,
-  originOf: (part: UserPart) => string | undefined = () => undefined,
-): string | undefined {
+/** What is wrong with a user whose name, uid, groups and extra fields are too large to be sent; undefined if nothing is. */
+export function sizeProblem(user: UserInfo): string | undefined {
   const part = largestPartAbove(mostBytes, user);
-  if (part === undefined) return undefined;
-  const origin = originOf(part);
   return (
-    'the user takes more than 256 KB of Impersonate-* header fields, and the API server gets no more; ' +
-    `most of them are for its ${part}${origin === undefined ? '' : `, from ${origin}`}`
+    part &&
+    `the user takes more than 256 KB of Impersonate-* header fields, and the API server gets no more; most of them are for its ${part}`
   );
 }
 

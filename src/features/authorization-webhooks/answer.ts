@@ -2,7 +2,7 @@ import { quoted } from '../../kubernetes/quoted.js';
 import { isObject, type JsonObject, parseObject } from '../../lib/json.js';
 import { isPlainJson } from '../common/json-member.js';
 import type { WebhookAnswer } from './configuration.js';
-import { apiVersion, kind } from './subject-access-review.js';
+import { apiVersion, kind } from './review.js';
 import { WebhookError } from './webhook-error.js';
 
 /** The status of a review. */
@@ -17,36 +17,27 @@ const longestReason = 10_000;
 /** The API server reads 10,000. */
 const mostLevels = 100;
 
-/** What a value may be, besides null. */
+/** What a value may be, besides null: a list, a map of any names, and members have shapes of their own. */
 type Shape =
   | 'string'
-  | 'bool'
+  | 'boolean'
   | 'nothing'
   | { readonly list: Shape }
   | { readonly map: Shape }
-  | { readonly type: string; readonly members: { readonly [name: string]: Shape } };
+  | { readonly members: { readonly [name: string]: Shape } };
 
 const strings = { list: 'string' } as const;
 const texts = (...names: readonly string[]) =>
   Object.fromEntries(names.map(name => [name, 'string' as const]));
 
-const selector = (type: string): Shape => ({
-  type,
-  members: {
-    rawSelector: 'string',
-    requirements: {
-      list: { type: `${type}Requirement`, members: { ...texts('key', 'operator'), values: strings } },
-    },
-  },
-});
+const requirement: Shape = { members: { ...texts('key', 'operator'), values: strings } };
+const selector: Shape = { members: { rawSelector: 'string', requirements: { list: requirement } } };
 
 /** `SubjectAccessReview` of authorization.k8s.io/v1. A review has no use for members that must be nothing, and Go reads them in ways of its own. */
 const review: Shape = {
-  type: kind,
   members: {
     ...texts('apiVersion', 'kind'),
     metadata: {
-      type: 'ObjectMeta',
       members: {
         ...texts('name', 'generateName', 'namespace', 'selfLink', 'uid', 'resourceVersion'),
         ...{ labels: { map: 'string' }, annotations: { map: 'string' }, finalizers: strings },
@@ -56,25 +47,19 @@ const review: Shape = {
       },
     },
     spec: {
-      type: 'SubjectAccessReviewSpec',
       members: {
         ...texts('user', 'uid'),
         ...{ groups: strings, extra: { map: strings } },
         resourceAttributes: {
-          type: 'ResourceAttributes',
           members: {
             ...texts('namespace', 'verb', 'group', 'version', 'resource', 'subresource', 'name'),
-            fieldSelector: selector('FieldSelector'),
-            labelSelector: selector('LabelSelector'),
+            ...{ fieldSelector: selector, labelSelector: selector },
           },
         },
-        nonResourceAttributes: { type: 'NonResourceAttributes', members: texts('path', 'verb') },
+        nonResourceAttributes: { members: texts('path', 'verb') },
       },
     },
-    status: {
-      type: 'SubjectAccessReviewStatus',
-      members: { allowed: 'bool', denied: 'bool', ...texts('reason', 'evaluationError') },
-    },
+    status: { members: { allowed: 'boolean', denied: 'boolean', ...texts('reason', 'evaluationError') } },
   },
 };
 
@@ -85,7 +70,7 @@ const review: Shape = {
 export function readStatus(answer: WebhookAnswer): ReviewStatus {
   const content = contentOf(answer);
   refuseOtherKind(content);
-  check(content, review, '', []);
+  check(content, review, []);
   const { allowed, denied, reason } = (content['status'] ?? {}) as JsonObject;
   return {
     isAllowed: allowed === true,
@@ -98,11 +83,8 @@ const token = "[-!#$%&'+.^_`|~0-9A-Za-z]+";
 /** A type that every parser reads alike, with one parameter at most. */
 const plainType = new RegExp(`^${token}/${token}[ \t]*(?:;[ \t]*(?:${token}=(?:${token}|"[^"\\\\]*"))?)?$`);
 
-function contentOf({ status, contentType = '', contentEncoding = '', text }: WebhookAnswer): JsonObject {
-  if (text === '') {
-    const type = contentType || 'application/json';
-    throw new WebhookError(`0-length response with status code: ${status} and content type: ${type}`);
-  }
+function contentOf({ contentType = '', contentEncoding = '', text }: WebhookAnswer): JsonObject {
+  if (text === '') throw new WebhookError('the answer of the webhook is empty');
   if (contentType !== '' && !plainType.test(contentType)) throw unclear('its Content-Type is no plain one');
   if (contentEncoding !== '' && contentEncoding.toLowerCase() !== 'identity')
     throw unclear('it has a Content-Encoding');
@@ -119,43 +101,27 @@ function refuseOtherKind(content: JsonObject): void {
   if (itsKind === kind && itsVersion === apiVersion) return;
   // For Go it is a missing one.
   if (String(itsVersion).endsWith('/')) throw unclear('its apiVersion is incomplete');
-  const version = /^authorization\.k8s\.io\/(v1|v1beta1)$/.exec(String(itsVersion))?.[1];
-  throw new WebhookError(
-    version === undefined
-      ? `no kind ${quoted(String(itsKind))} is registered for version ${quoted(String(itsVersion))}`
-      : `converting (${version}.${itsKind}) to (v1.${kind}): unknown conversion`,
-  );
+  throw new WebhookError(`the answer of the webhook is no ${kind} of ${apiVersion}`);
 }
 
-/**
- * Throws a WebhookError if a value has not this shape.
- *
- * @param owner The type of the object that has it.
- */
-function check(value: unknown, shape: Shape, owner: string, path: readonly string[]): void {
+/** Throws a WebhookError if a value has not this shape. */
+function check(value: unknown, shape: Shape, path: readonly string[]): void {
   if (value === null) return;
   if (shape === 'nothing') throw unclear(`it has ${path.join('.')}`);
   if (typeof shape === 'string') {
-    if (typeof value !== javascriptTypes[shape]) throw mistyped(value, shape, owner, path);
+    if (typeof value !== shape) throw mistyped(path);
   } else if ('list' in shape) {
-    if (!Array.isArray(value)) throw mistyped(value, shape, owner, path);
-    for (const item of value) check(item, shape.list, owner, path);
-  } else if (!isObject(value)) throw mistyped(value, shape, owner, path);
-  else if ('map' in shape) for (const item of Object.values(value)) check(item, shape.map, owner, path);
+    if (!Array.isArray(value)) throw mistyped(path);
+    for (const item of value) check(item, shape.list, path);
+  } else if (!isObject(value)) throw mistyped(path);
+  else if ('map' in shape) for (const item of Object.values(value)) check(item, shape.map, path);
   else {
+    const spellings = new Set(Object.keys(shape.members).map(folded));
     for (const [name, member] of Object.entries(value)) {
-      if (Object.hasOwn(shape.members, name))
-        check(member, shape.members[name] as Shape, shape.type, [...path, name]);
-      else if (spellings(shape.members).has(folded(name)))
-        throw unclear(`${quoted(name)} is there in another case`);
+      if (Object.hasOwn(shape.members, name)) check(member, shape.members[name] as Shape, [...path, name]);
+      else if (spellings.has(folded(name))) throw unclear(`${quoted(name)} is there in another case`);
     }
   }
-}
-
-const javascriptTypes = { string: 'string', bool: 'boolean' } as const;
-
-function spellings(members: object): ReadonlySet<string> {
-  return new Set(Object.keys(members).map(folded));
 }
 
 /** Equal for two names that Go's encoding/json takes for one. */
@@ -163,19 +129,8 @@ function folded(name: string): string {
   return name.toUpperCase().toLowerCase();
 }
 
-/** The words of Go's encoding/json for a value of another type. */
-function mistyped(value: unknown, shape: Shape, owner: string, path: readonly string[]): WebhookError {
-  const given = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
-  const field = `${owner}.${path.join('.')}`;
-  return new WebhookError(
-    `json: cannot unmarshal ${given} into Go struct field ${field} of type ${typeOf(shape)}`,
-  );
-}
-
-function typeOf(shape: Shape): string {
-  if (typeof shape === 'string') return shape;
-  if ('list' in shape) return `[]${typeOf(shape.list)}`;
-  return 'map' in shape ? `map[string]${typeOf(shape.map)}` : `v1.${shape.type}`;
+function mistyped(path: readonly string[]): WebhookError {
+  return new WebhookError(`${path.join('.')} in the answer of the webhook has a wrong type`);
 }
 
 function unclear(what: string): WebhookError {

@@ -1,4 +1,4 @@
-import type { SubjectAccessReviewSpec } from './subject-access-review.js';
+import type { SubjectAccessReviewSpec } from './review.js';
 
 /** One entry of the file: a webhook that can be asked. It never changes: another version of the file has other entries. */
 export interface WebhookConfiguration {

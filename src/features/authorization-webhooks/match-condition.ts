@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../lib/json.js';
 import { bool, Compiler } from '../common/cel/expression.js';
 import type { MatchCondition } from './configuration.js';
-import type { SelectorAttributes, SubjectAccessReviewSpec } from './subject-access-review.js';
+import type { SelectorAttributes, SubjectAccessReviewSpec } from './review.js';
 
 const selector = {
   rawSelector: 'string',

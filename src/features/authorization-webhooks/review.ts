@@ -4,7 +4,46 @@ import type { UserInfo } from '../../kubernetes/user-info.js';
 import { digest } from '../../lib/json.js';
 import type { ResourceAttributes } from '../../reviews/attributes.js';
 import type { Wish } from '../../reviews/authorizer.js';
-import { apiVersion, kind, type SubjectAccessReviewSpec } from './subject-access-review.js';
+
+export const apiVersion = 'authorization.k8s.io/v1';
+export const kind = 'SubjectAccessReview';
+
+/** `SubjectAccessReviewSpec` of authorization.k8s.io/v1: what a webhook is asked, and what match conditions see as `request`. */
+export interface SubjectAccessReviewSpec {
+  /** Either this, or `nonResourceAttributes`. */
+  readonly resourceAttributes?: AskedAttributes | undefined;
+  readonly nonResourceAttributes?: { readonly path?: string; readonly verb?: string } | undefined;
+  readonly user?: string | undefined;
+  readonly groups?: readonly string[] | undefined;
+  readonly extra?: Readonly<Record<string, readonly string[]>> | undefined;
+  readonly uid?: string | undefined;
+}
+
+/** What is asked about resources. A missing string is an empty one. */
+interface AskedAttributes {
+  readonly namespace?: string;
+  readonly verb?: string;
+  readonly group?: string;
+  readonly version?: string;
+  readonly resource?: string;
+  readonly subresource?: string;
+  readonly name?: string;
+  readonly fieldSelector?: SelectorAttributes;
+  readonly labelSelector?: SelectorAttributes;
+}
+
+/** What a selector says. */
+export interface SelectorAttributes {
+  readonly requirements?: readonly SelectorRequirement[];
+  readonly rawSelector?: string;
+}
+
+/** One requirement of a selector. */
+interface SelectorRequirement {
+  readonly key: string;
+  readonly operator: string;
+  readonly values?: readonly string[];
+}
 
 /** The extra field of the user with the name of the cluster's context. What a caller says in it does not count. */
 const clusterField = 'kube-api-proxy/cluster';
@@ -65,11 +104,7 @@ function specOf({ user, attributes, cluster }: Wish): SubjectAccessReviewSpec {
 }
 
 /** Go leaves out what is empty. The API server sends selectors as what it has read; requirements that it cannot say are left out. */
-function resourceOf({
-  fieldSelector,
-  labelSelector,
-  ...attributes
-}: ResourceAttributes): NonNullable<SubjectAccessReviewSpec['resourceAttributes']> {
+function resourceOf({ fieldSelector, labelSelector, ...attributes }: ResourceAttributes): AskedAttributes {
   const fields = fieldRequirements(fieldSelector?.rawSelector ?? '') ?? [];
   const labels = (labelRequirements(labelSelector?.rawSelector ?? '') ?? [])
     .filter(({ operator }) => operator !== 'Gt' && operator !== 'Lt')

@@ -1,14 +1,131 @@
 import type { Clock } from '../../lib/clock.js';
+import { Moment } from '../../lib/moment.js';
 import { timed } from '../../lib/phases.js';
 import { TooManyReviewsError } from '../../reviews/authorizer.js';
 import type { ReviewStatus } from './answer.js';
 import type { WebhookConfiguration } from './configuration.js';
 import type { WebhookMetrics, WebhooksMetrics } from './metrics.js';
-import { Outage, type OutageLog } from './outage.js';
 import type { AskedReview } from './review.js';
-import { VerdictCache } from './verdict-cache.js';
 import { WebhookCalls } from './webhook-calls.js';
 import { WebhookError } from './webhook-error.js';
+
+interface Kept {
+  readonly status: ReviewStatus;
+  readonly since: Moment;
+  /** Milliseconds. */
+  readonly lifetime: number;
+  readonly bytes: number;
+}
+
+/** The most bytes that the verdicts of a webhook take, about. */
+const mostBytes = 16 * 1024 * 1024;
+/** What an entry takes besides its texts, about. */
+const overhead = 300;
+
+/** The verdicts of a webhook. Those that were used longest ago make room for new ones. */
+export class VerdictCache {
+  readonly #clock: Clock;
+  /** Those that were used longest ago come first. */
+  readonly #kept = new Map<string, Kept>();
+  #bytes = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Undefined if there is none that is still valid. */
+  get(key: string): ReviewStatus | undefined {
+    const kept = this.#kept.get(key);
+    if (kept === undefined) return undefined;
+    if (kept.since.age >= kept.lifetime) {
+      this.#delete(key, kept);
+      return undefined;
+    }
+    this.#kept.delete(key);
+    this.#kept.set(key, kept);
+    return kept.status;
+  }
+
+  /** @param lifetime Milliseconds. */
+  set(key: string, status: ReviewStatus, lifetime: number): void {
+    if (lifetime <= 0) return;
+    const before = this.#kept.get(key);
+    if (before !== undefined) this.#delete(key, before);
+    // Two bytes for each of JavaScript's characters.
+    const bytes = overhead + 2 * (key.length + status.reason.length);
+    this.#kept.set(key, { status, since: new Moment(this.#clock), lifetime, bytes });
+    this.#bytes += bytes;
+    for (const [oldest, kept] of this.#kept) {
+      if (this.#bytes <= mostBytes) return;
+      this.#delete(oldest, kept);
+    }
+  }
+
+  #delete(key: string, { bytes }: Kept): void {
+    this.#kept.delete(key);
+    this.#bytes -= bytes;
+  }
+}
+
+/** Where the beginning of an outage is told. */
+export interface OutageLog {
+  warn(fields: object, message: string): void;
+}
+
+type Failing = Pick<WebhookConfiguration, 'name' | 'failurePolicy'>;
+
+/** Milliseconds between two lines of the log about a webhook whose answers and failures alternate. */
+const shortestPause = 60_000;
+
+/** Whether a webhook has failed at the last question that it got, for readyz and the log. */
+export class Outage {
+  readonly #webhook: Failing;
+  readonly #clock: Clock;
+  readonly #log: OutageLog;
+  #since: Moment | undefined;
+  /** What follows for requests, by the last failure. */
+  #consequence = '';
+  #told: Moment | undefined;
+
+  constructor(webhook: Failing, clock: Clock, log: OutageLog) {
+    this.#webhook = webhook;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** It has answered. */
+  ended(): void {
+    this.#since = undefined;
+  }
+
+  /** It has not said what it thinks. The log has the reason, at most once a minute. */
+  failed(error: WebhookError): void {
+    const { name: webhook, failurePolicy } = this.#webhook;
+    this.#consequence = consequenceOf(failurePolicy, error);
+    if (this.#since !== undefined) return;
+    this.#since = new Moment(this.#clock);
+    if (this.#told !== undefined && this.#told.age < shortestPause) return;
+    this.#told = this.#since;
+    this.#log.warn(
+      { webhook, failurePolicy, reason: error.message },
+      `an authorization webhook fails, ${this.#consequence}`,
+    );
+  }
+
+  /** One line, without the reason, which is not for strangers; undefined while there is no outage. */
+  get warning(): string | undefined {
+    if (this.#since === undefined) return undefined;
+    const since = new Date(this.#since.time).toISOString();
+    return `the authorization webhook ${this.#webhook.name} fails since ${since}, ${this.#consequence}`;
+  }
+}
+
+function consequenceOf(failurePolicy: WebhookConfiguration['failurePolicy'], error: WebhookError): string {
+  if (failurePolicy === 'Deny') return 'and what it is asked about is denied (failurePolicy Deny)';
+  return error.alwaysDenies
+    ? 'and what it is asked about is denied, although failurePolicy is NoOpinion: its answers are not clear'
+    : 'and what it is asked about goes on without it (failurePolicy NoOpinion)';
+}
 
 /** A no, or an error that counts as one. */
 interface Refusal {

@@ -1,7 +1,11 @@
 import type { FileFormat } from '../common/configuration-file/parse.js';
 import type { Report } from '../common/configuration-file/problem.js';
-import type { AuthenticationConfiguration, PrefixedClaimOrExpression } from './configuration.js';
-import { type ValidAuthenticator, validate } from './validation.js';
+import {
+  type AuthenticationConfiguration,
+  type PrefixedClaimOrExpression,
+  type ValidAuthenticator,
+  validate,
+} from './validation.js';
 
 const claimOrExpression = { claim: 'a string', expression: 'a string' } as const;
 const prefixed = { ...claimOrExpression, prefix: 'a string' } as const;
@@ -20,7 +24,6 @@ export const authenticationFile: FileFormat = {
           certificateAuthority: 'a string',
           audiences: ['a string'],
           audienceMatchPolicy: 'a string',
-          egressSelectorType: 'a string',
         },
         claimValidationRules: [{ ...rule, claim: 'a string', requiredValue: 'a string' }],
         claimMappings: {

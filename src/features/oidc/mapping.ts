@@ -1,5 +1,4 @@
 import { AuthenticationError, IdentityError, sizeProblem } from '../../authentication/identity.js';
-import type { UserPart } from '../../kubernetes/impersonation.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import type { JsonObject } from '../../lib/json.js';
 import type { Expression } from './expressions.js';
@@ -49,33 +48,11 @@ export function userOfClaims(claims: JsonObject, mapping: ClaimMapping): UserInf
     }
   }
   checkRules(mapping.claimRules, claims);
-  const problem = sizeProblem(user, part => originOf(part, mapping));
+  const problem = sizeProblem(user);
   if (problem !== undefined) throw new IdentityError(problem);
   const { username, uid = '', groups, extra } = user;
   checkRules(mapping.userRules, { username, uid, groups, extra: Object.fromEntries(extra) });
   return user;
-}
-
-/** Which claim or which field of the configuration a part of the user comes from. */
-function originOf(part: UserPart, { username, groups, uid }: ClaimMapping): string | undefined {
-  const describe = (source: Source | undefined, field: string) => {
-    if (source === undefined) return undefined;
-    return 'text' in source
-      ? `claimMappings.${field}.expression`
-      : `the claim ${JSON.stringify(source.claim)}`;
-  };
-  switch (part) {
-    case 'name':
-      return describe(username, 'username');
-    case 'groups':
-      return describe(groups, 'groups');
-    case 'uid':
-      return describe(uid, 'uid');
-    case `extra field ${JSON.stringify(credentialId)}`:
-      return 'the claim "jti"';
-    default:
-      return 'claimMappings.extra';
-  }
 }
 
 function usernameOf(claims: JsonObject, source: Source): string {

@@ -1,7 +1,7 @@
 import { issuerProblem } from '../../lib/issuer-url.js';
 import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { names, text, texts } from '../../lib/value-type.js';
-import type { AuthenticationConfiguration } from './configuration.js';
+import type { AuthenticationConfiguration } from './validation.js';
 
 /** The options for OpenID Connect issuers. They mean the same as for the API server. */
 export const options = defineOptions('Authentication', {

@@ -1,5 +1,5 @@
 import type { MatchCondition } from '../../../src/features/authorization-webhooks/configuration.js';
-import type { SubjectAccessReviewSpec } from '../../../src/features/authorization-webhooks/subject-access-review.js';
+import type { SubjectAccessReviewSpec } from '../../../src/features/authorization-webhooks/review.js';
 
 /** What a condition says of a spec. */
 export function verdictOf(

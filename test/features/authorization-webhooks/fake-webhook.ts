@@ -5,7 +5,7 @@ import type {
   WebhookConfiguration,
 } from '../../../src/features/authorization-webhooks/configuration.js';
 import { createWebhookMetrics } from '../../../src/features/authorization-webhooks/metrics.js';
-import type { SubjectAccessReviewSpec } from '../../../src/features/authorization-webhooks/subject-access-review.js';
+import type { SubjectAccessReviewSpec } from '../../../src/features/authorization-webhooks/review.js';
 import { Webhook } from '../../../src/features/authorization-webhooks/webhook.js';
 import type { Wish } from '../../../src/reviews/authorizer.js';
 import { ManualClock } from '../../support/manual-clock.js';

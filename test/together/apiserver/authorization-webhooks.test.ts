@@ -160,8 +160,8 @@ const oddCallers = [...Object.keys(oddWebhooks), '/name'].flatMap(path =>
   policies.map(failurePolicy => ({ path, failurePolicy, name: `${path.slice(1)}-${failurePolicy}` })),
 );
 
-/** The errors of connections have the words of Go's libraries: only the beginning is the same. */
-const inOtherWords = /^(?:hang|cut|closed|name)-/;
+/** The errors of odd webhooks have the words of each program: only the beginning is the same. */
+const inOtherWords = /-(?:Deny|NoOpinion)$/;
 
 /** Up to the request's URI, which is in quotes. */
 function frameOf({ message }: Verdict): string | undefined {

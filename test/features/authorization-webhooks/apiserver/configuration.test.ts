@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { SubjectAccessReviewSpec } from '../../../../src/features/authorization-webhooks/subject-access-review.js';
+import type { SubjectAccessReviewSpec } from '../../../../src/features/authorization-webhooks/review.js';
 import { eventually } from '../../../support/eventually.js';
 import type { ApiServer } from '../../../support/kube-apiserver/api-server.js';
 import { test } from '../../../support/kube-apiserver/api-server-test.js';

@@ -95,6 +95,12 @@ export const differences = {
     gateway: () => aliceWithoutGroups,
     isOfOwnMethods: true,
   },
+  unusedClaims: {
+    documented:
+      'an ID token with a claim that is not used and has a wrong type, with a number among its audiences, or that expires after the year 292 billion',
+    gateway: () => aliceWithoutGroups,
+    isOfOwnMethods: true,
+  },
   claimNames: {
     documented: 'an ID token with `EXP` besides `exp`, or another such pair',
     gateway: () => aliceWithoutGroups,

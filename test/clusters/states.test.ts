@@ -215,7 +215,10 @@ describe('the states of the clusters', () => {
 
   it('are of those alone that are asked for; no other one is checked', async () => {
     const { cluster: root, pool } = answering('root', 200, version);
-    const registry = { default: root, used: [root], contexts: [context('dev')], names: new Set(['dev']) };
+    const registry = {
+      ...{ ...noneAdded, default: root, used: [root] },
+      ...{ contexts: [context('dev')], names: new Set(['dev']) },
+    };
     const states = createClusterStates(registry as never as ClusterRegistry, createClusterChecks(undefined));
     const dev = { name: 'dev', server: 'https://dev', current: false, state: 'unused' };
     assert.deepEqual(await states(new Set(['dev'])), [dev]);

@@ -80,7 +80,7 @@ kubectlTest(
 );
 
 test('standard output gets only the start-up line; the log is on standard error, with more lines by -v=6 and one that names what of kubectl is ignored', async t => {
-  const flags = ['-v=6', '-n', 'team-a', '--cache_dir', folder, '--match-server-version'];
+  const flags = ['-v=6', '-n', 'team-a', '--cache-dir', folder, '--match-server-version'];
   const proxy = await startProxyFor(t, flags, { KUBECONFIG: admin.path });
   for (const path of ['/version', '/-/livez', '/api/v1/namespaces/default/pods/web-0/exec'])
     await getStatus(proxy.url + path);

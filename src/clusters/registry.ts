@@ -4,6 +4,7 @@ import type { Cluster, FollowEndpoint } from './cluster.js';
 
 /** A cluster that a feature adds to those of the kubeconfig. Its callers are those of the cluster of `/`. */
 export interface AddedCluster extends ContextSummary {
+  readonly isAdded: true;
   /** Gives the cluster its endpoints when it is first used. The context of each is the cluster's name. */
   follow(
     use: Parameters<FollowEndpoint>[0],

@@ -14,6 +14,8 @@ export interface ClusterState {
   readonly current: boolean;
   /** `unused`: there was no request for it yet. */
   readonly state: 'unused' | 'ready' | 'failing';
+  /** Whether callers use their tokens for the cluster of `/` there. Its own API server sees none. */
+  readonly tokensOfRoot?: true;
   /** Why the state is `failing`, or what is wrong with a cluster that an earlier version of its configuration still serves. */
   readonly reason?: string;
   /** What others say of the health of a cluster that a feature has added. */
@@ -110,9 +112,11 @@ export function createClusterStates(
           const cluster = used.get(name);
           const added = registry.added(name);
           const state = await stateOf(cluster, added);
-          const condition = added?.condition;
-          const current = cluster === registry.default;
-          return { name, server, current, ...state, ...(condition !== undefined && { condition }) };
+          const ofAdded = added && {
+            tokensOfRoot: true as const,
+            ...(added.condition !== undefined && { condition: added.condition }),
+          };
+          return { name, server, current: cluster === registry.default, ...state, ...ofAdded };
         }),
     );
   };

@@ -100,6 +100,8 @@ export interface ContextSummary {
   readonly namespace: string;
   /** The URL of the cluster's server, without query and fragment; empty if it cannot be used. */
   readonly server: string;
+  /** It is no context, but a cluster that a feature has added: its callers are those of `/`. */
+  readonly isAdded?: true;
 }
 
 /** The contexts, in the kubeconfig's order. */

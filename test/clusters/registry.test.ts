@@ -104,7 +104,7 @@ describe('the registry of clusters', () => {
     });
     const update = (...names: string[]) => registry.update(names.map(summary));
     const added = (name: string, displaced = ignore): AddedCluster => ({
-      ...{ ...summary(name), problem: undefined, isUsable: true, displaced },
+      ...{ ...summary(name), isAdded: true, problem: undefined, isUsable: true, displaced },
       follow: () => assert.fail('it is made elsewhere'),
     });
     return { registry, made, closed, update, added };

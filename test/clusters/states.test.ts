@@ -178,7 +178,8 @@ describe('the states of the clusters', () => {
     const names = [...added.keys()];
     const registry = {
       ...{ default: root, used: [root, good, unopened('broken'), unopened('mended', failed)] },
-      ...{ contexts: ['root', ...names].map(context), names: new Set(['root', ...names]) },
+      contexts: ['root', ...names].map(context),
+      names: new Set(['root', ...names]),
       added: (name: string) => added.get(name),
     } as never as ClusterRegistry;
     const clock = new ManualClock(Date.parse(startTime));
@@ -188,14 +189,15 @@ describe('the states of the clusters', () => {
       clock,
     )(new Set(['root', ...names]));
     assert.deepEqual(
-      states
-        .slice(1)
-        .map(({ name, state, reason, since, condition }) => [name, state, reason ?? condition, since]),
+      states.map(({ name, state, reason, since, condition, tokensOfRoot = false }) => {
+        return [name, state, reason ?? condition, since, tokensOfRoot];
+      }),
       [
-        ['good', 'ready', 'the newest is broken', undefined],
-        ['unused', 'unused', 'the newest is broken', undefined],
-        ['broken', 'failing', 'it has no server', startTime],
-        ['mended', 'unused', 'ControlPlaneHealthy: False', undefined],
+        ['root', 'ready', undefined, undefined, false],
+        ['good', 'ready', 'the newest is broken', undefined, true],
+        ['unused', 'unused', 'the newest is broken', undefined, true],
+        ['broken', 'failing', 'it has no server', startTime, true],
+        ['mended', 'unused', 'ControlPlaneHealthy: False', undefined, true],
       ],
     );
   });

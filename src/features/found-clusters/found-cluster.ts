@@ -42,6 +42,7 @@ interface Use {
 
 /** One object that defines a cluster, and what it says. It has no timer, and no connection: there may be many. */
 export class FoundCluster implements AddedCluster {
+  readonly isAdded = true;
   readonly object: FoundObject;
   readonly cluster = '';
   readonly user = '';

@@ -10,6 +10,8 @@ interface KubeconfigContext {
   readonly path: string;
   /** Empty if the context has none. */
   readonly namespace: string;
+  /** Whether its callers are those of `/`, with the same credentials. */
+  readonly hasUsersOfRoot?: true;
 }
 
 /** The content of a kubeconfig for this proxy. */
@@ -53,9 +55,10 @@ export function createKubeconfigFacts(
 
   const contextsFor = async (caller: UserInfo | undefined): Promise<readonly KubeconfigContext[]> => {
     const shown = (await shownTo(caller)).names;
-    const namespaces = new Map(registry.contexts.map(({ name, namespace }) => [name, namespace]));
+    const summaries = new Map(registry.contexts.map(summary => [summary.name, summary]));
     const contextOf = (name: string, path: string, context = name): KubeconfigContext => {
-      return { name, path, namespace: namespaces.get(context) ?? '' };
+      const { namespace = '', isAdded } = summaries.get(context) ?? {};
+      return { name, path, namespace, ...(isAdded && { hasUsersOfRoot: true }) };
     };
     const current = registry.default.name;
     const below = new Set([...registry.names].filter(name => shown.has(name)));

@@ -12,14 +12,17 @@ const entriesAtOnce = 50;
 export function* kubeconfigOf(facts: KubeconfigFacts): Steps<string> {
   const { address, authority, users } = facts;
   // A lone half of a surrogate pair is no character: kubectl would reject the whole file.
-  const contexts = facts.contexts.map(({ name, path, namespace }) => ({
+  const contexts = facts.contexts.map(({ name, namespace, ...others }) => ({
+    ...others,
     name: name.toWellFormed(),
-    path,
     namespace: namespace.toWellFormed(),
   }));
   const isSecure = address.startsWith('https:');
   const user = isSecure ? chooseUser(users) : undefined;
-  const userOf = ({ name }: { readonly name: string }) => (user?.isPerCluster === true ? name : sharedUser);
+  const userOf = ({ name, hasUsersOfRoot }: (typeof contexts)[number]) => {
+    if (user?.isPerCluster !== true) return sharedUser;
+    return hasUsersOfRoot ? (contexts[0]?.name ?? name) : name;
+  };
   const userNames = user === undefined ? [] : [...new Set(contexts.map(userOf))];
   // Over http:// there is no certificate. @kubernetes/client-node connects only if the file says that it checks none.
   const verification = isSecure ? authorityData(authority) : { 'insecure-skip-tls-verify': true };

@@ -11,6 +11,7 @@ function factsFor(
   request: object,
   {
     contexts = ['a', 'b'],
+    added = [] as readonly string[],
     served = undefined as readonly string[] | undefined,
     publicUrl = '',
     address = 'https://gw',
@@ -20,7 +21,10 @@ function factsFor(
 ) {
   const parts = {
     registry: {
-      contexts: contexts.map(name => ({ name, namespace: `ns-${name}` })),
+      contexts: contexts.map(name => ({
+        ...{ name, namespace: `ns-${name}` },
+        ...(added.includes(name) && { isAdded: true }),
+      })),
       default: { name: contexts[0] ?? '' },
       names: new Set(served ?? contexts),
     },
@@ -54,6 +58,14 @@ describe('what a kubeconfig for callers contains', () => {
         isForStranger: false,
       });
     }
+  });
+
+  it('says of which clusters the callers are those of /', async () => {
+    const facts = await factsFor(alice, { added: ['b'] });
+    assert.deepEqual(
+      facts?.contexts.map(({ hasUsersOfRoot }) => hasUsersOfRoot),
+      [undefined, undefined, true],
+    );
   });
 
   it('is one context for a stranger where callers authenticate, and all where they need not', async () => {

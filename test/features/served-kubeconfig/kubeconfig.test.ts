@@ -85,6 +85,21 @@ describe('a kubeconfig for callers', () => {
     assert.doesNotMatch(made().comments, /not known|without a credential/);
   });
 
+  it('has the user of the first context where the callers are those of /', () => {
+    const contexts = ['a', 'b', 'c'].map(name => ({ name, path: '', namespace: '' }));
+    const { config } = made({
+      contexts: contexts.map(context =>
+        context.name === 'b' ? { ...context, hasUsersOfRoot: true } : context,
+      ),
+      users: [reviewed],
+    });
+    assert.deepEqual(
+      config.contexts.map(({ context }) => context.user),
+      ['a', 'a', 'c'],
+    );
+    assert.equal(config.users.length, 2);
+  });
+
   it('has a user for each cluster if each cluster reviews its own tokens', () => {
     const { config, text } = made({ users: [files, reviewed] });
     // Not a YAML alias: the caller fills in each token separately.

@@ -171,9 +171,7 @@ export class Store {
       const answer = await this.client.own<ClustersAnswer>('/clusters');
       if (signal.aborted) return;
       this.#mayStoreTokens = answer.sandboxesProxiedPages;
-      this.client.sharesTokens = answer.sharesTokens;
-      this.client.hasOwnAuthority = answer.hasOwnAuthority;
-      this.client.root = answer.root.path;
+      this.client.learn(answer);
       this.#store();
       this.#set({
         session: { kind: 'open' },
@@ -203,6 +201,7 @@ export class Store {
   async #readStates(signal: AbortSignal): Promise<void> {
     const answer = await this.client.own<ClustersAnswer>('/clusters', signal).catch(() => undefined);
     if (signal.aborted || answer === undefined) return;
+    this.client.learn(answer);
     this.#set(clustersOf(answer));
     this.#go();
   }

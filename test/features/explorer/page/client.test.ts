@@ -65,6 +65,10 @@ describe('the client of the page', () => {
     assert.equal(client.hasToken, true);
     await send();
     await send({ prefix: '' });
+    client.ofRoot = new Set(['/clusters/a']);
+    await send();
+    client.ofRoot = new Set();
+    await send();
     client.sharesTokens = true;
     await send();
     client.tokens.set('/clusters/a', 'own');
@@ -73,7 +77,7 @@ describe('the client of the page', () => {
     client.session = { token: 'session', ready: () => undefined, replace: async () => {} };
     assert.equal(client.hasToken, true);
     await send();
-    const bearer = [undefined, undefined, 'shared', 'shared', 'own', 'session'];
+    const bearer = [undefined, undefined, 'shared', 'shared', undefined, 'shared', 'own', 'session'];
     assert.deepEqual(
       tokens(),
       bearer.map(token => (token === undefined ? null : `Bearer ${token}`)),

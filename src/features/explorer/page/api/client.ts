@@ -1,3 +1,4 @@
+import type { ClustersAnswer } from './clusters.js';
 import type { ApiRequest } from './requests.js';
 
 /** An answer that is not a success, or no answer (`code` 0). */
@@ -43,6 +44,8 @@ export class Client {
   hasOwnAuthority = false;
   /** Path of the cluster of `/`. */
   root = '';
+  /** Paths of other clusters to which the proxy shows no token: it asks the cluster of `/` whose a token is. */
+  ofRoot: ReadonlySet<string> = new Set();
   /** Called after each 401 with the path of the cluster or of the proxy itself: the token is missing or no longer valid. */
   onUnauthorized: (prefix: string) => void = () => {};
 
@@ -55,9 +58,17 @@ export class Client {
    * cluster gets that token only if the proxy checks it and shows it to no API server, because a link to the cluster may come from anyone.
    */
   tokenFor(prefix: string): string | undefined {
-    const isShared = this.sharesTokens || prefix === this.root;
+    const isShared = this.sharesTokens || prefix === this.root || this.ofRoot.has(prefix);
     const entered = this.tokens.get(prefix) ?? (isShared ? this.tokens.get(proxyItself) : undefined);
     return entered ?? this.session?.token;
+  }
+
+  /** Takes what the proxy says about its clusters. */
+  learn({ sharesTokens, hasOwnAuthority, root, clusters }: ClustersAnswer): void {
+    this.sharesTokens = sharesTokens;
+    this.hasOwnAuthority = hasOwnAuthority;
+    this.root = root.path;
+    this.ofRoot = new Set(clusters.filter(({ tokensOfRoot }) => tokensOfRoot).map(({ path }) => path));
   }
 
   /** Whether there is any token. */

@@ -20,6 +20,8 @@ interface ClusterEntry {
   /** The path of the cluster, which precedes the path of each request. */
   readonly path: string;
   readonly server: string;
+  /** Whether a token for the cluster of `/` is the one for this cluster too, which never sees it. */
+  readonly tokensOfRoot?: true;
   /** Whether it is the cluster of `/`. */
   readonly current: boolean;
   readonly state: 'unused' | 'ready' | 'failing';

@@ -144,8 +144,9 @@ export class FollowedList<T> implements ClusterPart {
   }
 
   async #list(run: number): Promise<string> {
-    const { cluster } = this.#parts;
-    const path = await this.#findPath();
+    const { cluster, path: given } = this.#parts;
+    const path = typeof given === 'string' ? given : await given();
+    this.#path = path;
     const found = new Map<string, Kept<T>>();
     for (let next = ''; ; ) {
       const page = next === '' ? '' : `&continue=${encodeURIComponent(next)}`;
@@ -164,12 +165,6 @@ export class FollowedList<T> implements ClusterPart {
       if (run === this.#run) this.#replaceWith(found);
       return metadata['resourceVersion'];
     }
-  }
-
-  async #findPath(): Promise<string> {
-    const { path } = this.#parts;
-    this.#path = typeof path === 'string' ? path : await path();
-    return this.#path;
   }
 
   get #selectors(): string {

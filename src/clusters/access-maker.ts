@@ -1,9 +1,10 @@
 import { type Credential, isSameClientCertificate } from '../credentials/credential.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import { impersonationHeaders } from '../kubernetes/impersonation.js';
-import type { Access } from '../transport/access.js';
+import { type Access, ReplacedError } from '../transport/access.js';
 import { ConnectionPool } from '../transport/connection-pool.js';
 import { createDial, lazySecureContext } from '../transport/dial/dial.js';
+import { PendingDials } from '../transport/dial/pending-dials.js';
 import type { Endpoint } from './endpoint.js';
 
 /** How the connections of a cluster are made and counted. */
@@ -23,6 +24,7 @@ interface Made {
   readonly endpoint: Endpoint;
   readonly access: Access;
   readonly pool: ConnectionPool;
+  readonly dials: PendingDials;
 }
 
 /** Makes the accesses of one cluster, one after the other, and owns their connections. */
@@ -51,7 +53,7 @@ export class AccessMaker {
     const current = this.#current;
     if (current?.endpoint === endpoint && current.access.credential === credential) return current.access;
     const { server, impersonation } = endpoint.config;
-    const pool = this.#poolFor(endpoint, credential);
+    const { pool, dials } = this.#poolFor(endpoint, credential);
     const access = {
       endpoint: endpoint.identity,
       host: hostOf(server),
@@ -61,7 +63,7 @@ export class AccessMaker {
       impersonation: impersonation === undefined ? [] : impersonationHeaders(impersonation),
       pool,
     };
-    this.#current = { endpoint, access, pool };
+    this.#current = { endpoint, access, pool, dials };
     return access;
   }
 
@@ -75,11 +77,16 @@ export class AccessMaker {
     for (const pool of this.#pools) pool.destroy();
   }
 
-  /** The connections of the last access, if they can be used. Otherwise its idle ones are closed, and new ones are made. */
-  #poolFor(endpoint: Endpoint, credential: Credential): ConnectionPool {
+  /**
+   * The connections of the last access, if they can be used. Otherwise its idle ones are closed, and new ones are made. What waits for a
+   * connection to another server than this one waits no longer.
+   */
+  #poolFor(endpoint: Endpoint, credential: Credential): Pick<Made, 'pool' | 'dials'> {
     const before = this.#current;
-    if (before !== undefined && needsSameConnections(before.access, endpoint, credential)) return before.pool;
+    if (before !== undefined && needsSameConnections(before.access, endpoint, credential)) return before;
     before?.pool.close();
+    if (before !== undefined && !isSameServer(before.access, endpoint))
+      before.dials.giveUp(new ReplacedError());
     this.#options.onCertificate(credential.clientCertificate?.notAfter);
     const { config, certificateAuthority } = endpoint;
     const options = {
@@ -92,22 +99,24 @@ export class AccessMaker {
       refuseAddress: endpoint.refuseAddress,
       onConnect: this.#options.onConnect,
     };
-    const dial = createDial(options);
+    const dials = new PendingDials();
+    const dial = (more = {}) => dials.over(createDial({ ...options, ...more }));
     const sharesConnections = this.#options.http2 && config.server.protocol === 'https:';
     const pool = new ConnectionPool(
-      dial,
-      sharesConnections ? createDial({ ...options, protocols: ['h2', 'http/1.1'] }) : undefined,
+      dial(),
+      sharesConnections ? dial({ protocols: ['h2', 'http/1.1'] }) : undefined,
     );
     this.#pools.add(pool);
     pool.whenEmpty(() => this.#pools.delete(pool));
-    return pool;
+    return { pool, dials };
   }
 }
 
 /** A new token uses the existing connections. A new certificate, authority or address needs new ones. */
-function needsSameConnections(before: Access, { identity }: Endpoint, credential: Credential): boolean {
-  return (
-    before.endpoint.connections === identity.connections &&
-    isSameClientCertificate(before.credential, credential)
-  );
+function needsSameConnections(before: Access, endpoint: Endpoint, credential: Credential): boolean {
+  return isSameServer(before, endpoint) && isSameClientCertificate(before.credential, credential);
+}
+
+function isSameServer(before: Access, { identity }: Endpoint): boolean {
+  return before.endpoint.connections === identity.connections;
 }

@@ -101,11 +101,12 @@ export class ClusterRegistry {
     return true;
   }
 
-  /** Serves an added cluster no longer. Its open requests go on. */
-  remove(name: string): void {
-    if (!this.#added.has(name)) return;
-    this.#drop(name);
+  /** Serves an added cluster no longer. Its open requests go on. Returns it, if it was used. */
+  remove(name: string): Cluster | undefined {
+    if (!this.#added.has(name)) return undefined;
+    const cluster = this.#drop(name);
     this.#changed();
+    return cluster;
   }
 
   /** Ends every connection, and stops following configurations. */
@@ -113,10 +114,12 @@ export class ClusterRegistry {
     for (const cluster of this.used) cluster.destroy();
   }
 
-  #drop(name: string): void {
+  #drop(name: string): Cluster | undefined {
+    const cluster = this.#others.get(name);
     this.#added.delete(name);
-    this.#others.get(name)?.close();
     this.#others.delete(name);
+    cluster?.close();
+    return cluster;
   }
 
   #changed(): void {

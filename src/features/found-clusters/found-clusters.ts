@@ -6,6 +6,7 @@ import type { Clock } from '../../lib/clock.js';
 import { isObject, type JsonObject, parseObject } from '../../lib/json.js';
 import { within } from '../../lib/promises.js';
 import type { Logger } from '../../observability/log/logger.js';
+import { longestEnd } from '../../proxy/open-streams.js';
 import { FollowedList, type ObjectChange } from '../common/followed-list.js';
 import type { ServerRules } from './addresses.js';
 import { FoundCluster, type FoundObject } from './found-cluster.js';
@@ -219,8 +220,11 @@ export class FoundClusters {
   #end(found: FoundCluster): void {
     this.#found.delete(found.name);
     this.#readings.forget(found);
-    this.#parts.registry.remove(found.name);
-    this.#parts.streams.end(found.name);
+    const { registry, streams, clock } = this.#parts;
+    const cluster = registry.remove(found.name);
+    streams.end(found.name);
+    // What has no client of its own ends too.
+    if (cluster !== undefined) clock.schedule(longestEnd, () => cluster.destroy());
   }
 
   #refuse({ cluster, uid }: FoundObject, why: string): void {

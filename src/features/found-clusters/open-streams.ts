@@ -2,7 +2,7 @@ import type { Cluster } from '../../clusters/cluster.js';
 import { StatusError } from '../../kubernetes/status.js';
 import type { OpenStream, StreamFollower } from '../../proxy/open-streams.js';
 
-const error = new StatusError(503, 'the cluster of this stream is no longer served');
+const error = new StatusError(503, 'the cluster is no longer served');
 
 /** The open requests to found clusters, by the names of these. They end with their cluster. */
 export class StreamsOfFound implements StreamFollower {

@@ -52,13 +52,19 @@ export async function startFoundGateway(
   return {
     ...{ home, found, proxy },
     /** Writes the Secret of a cluster; by default it leads to the found API server. */
-    write(cluster: string, server: Partial<FoundServer> = {}): void {
+    write(cluster: string, server: Partial<FoundServer> = {}, uid = cluster): void {
       const value = kubeconfigOf(cluster, {
         ...{ url: found.url, ca: found.authority.certificate, user: { token: tokenOfSecret } },
         ...server,
       });
-      writeSecret(home, cluster, value);
+      writeSecret(home, cluster, value, uid);
     },
+    /** Removes the Secret of a cluster. */
+    remove: (cluster: string): void =>
+      home.remove({
+        ...{ apiVersion: 'v1', kind: 'Secret' },
+        metadata: { namespace, name: `${cluster}-kubeconfig` },
+      }),
     /** The path of a cluster. */
     path: (cluster: string) => `/clusters/${namespace}.${cluster}`,
     /** Waits until a cluster has the state, for a caller with this header. */

@@ -19,7 +19,6 @@ const refusedRanges = [
   ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '100.100.100.200/32', '224.0.0.0/4'],
   ...['::/128', '::1/128', 'fe80::/10', 'fd00:ec2::/32', 'ff00::/8'],
 ];
-const loopback = rangesOf(['127.0.0.0/8', '::1/128']);
 const refused = rangesOf(refusedRanges);
 
 /**
@@ -61,7 +60,7 @@ export function serverProblem(server: ServerAddress, { hosts }: ServerRules): st
  */
 export function judgeAddresses(server: ServerAddress, { hosts, listeners }: ServerRules): RefuseAddress {
   const isAllowed = (address: string) =>
-    address === server.hostname && includes(loopback, address) && hosts.matches(hostNameOf(server));
+    address === server.hostname && /^(?:127\.|::1$)/.test(address) && hosts.matches(hostNameOf(server));
   return literal => {
     const address = withoutZone(literal);
     const isRefused = net.isIP(address) === 0 || (includes(refused, address) && !isAllowed(address));

@@ -27,7 +27,7 @@ export interface FoundClusterParts {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly servers: ServerRules;
   /** Reads the object again at once. */
-  readonly readAgain: (cluster: FoundCluster) => Promise<void>;
+  readonly readAgain: () => Promise<void>;
 }
 
 type Follow = Parameters<AddedCluster['follow']>;
@@ -128,7 +128,7 @@ export class FoundCluster implements AddedCluster {
   }
 
   #create(prepared: PreparedEndpoint, events: Follow[1], before?: Endpoint['source']): Endpoint {
-    return prepared.create({ events, rereadFiles: () => this.#parts.readAgain(this), before });
+    return prepared.create({ events, rereadFiles: this.#parts.readAgain, before });
   }
 }
 

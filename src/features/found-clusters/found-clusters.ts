@@ -4,6 +4,7 @@ import type { ClusterRegistry } from '../../clusters/registry.js';
 import type { Warning } from '../../endpoints/health.js';
 import type { Clock } from '../../lib/clock.js';
 import { isObject, type JsonObject, parseObject } from '../../lib/json.js';
+import { Moment } from '../../lib/moment.js';
 import { within } from '../../lib/promises.js';
 import type { Logger } from '../../observability/log/logger.js';
 import { longestEnd } from '../../proxy/open-streams.js';
@@ -36,8 +37,9 @@ export interface FoundClustersParts {
 
 /** Milliseconds for one object. */
 const timeout = 15_000;
-/** Milliseconds that a request waits after a 401 until its cluster's object is read. */
+/** Milliseconds that a request waits after a 401 until its cluster's object is read, and until one is read again for another 401. */
 const rereadTimeout = 4_000;
+const rereadInterval = 1_000;
 /** The most bytes of one object: twice what etcd stores of one. */
 const mostBytes = 3 * 1024 * 1024;
 /** How many names are remembered. After that, none is given to another cluster. */
@@ -159,8 +161,13 @@ export class FoundClusters {
     }
     this.#uids.set(name, uid);
     this.#refused.delete(uid);
-    const readAgain = (cluster: FoundCluster) =>
-      within(rereadTimeout, this.#readings.ask(cluster), () => undefined);
+    let since: Moment | undefined;
+    const readAgain = async () => {
+      // A server that refuses each request must not let each read the object.
+      if (since !== undefined && since.age < rereadInterval) return;
+      since = new Moment(this.#parts.clock);
+      await within(rereadTimeout, this.#readings.ask(found), () => undefined);
+    };
     const found = new FoundCluster(object, { ...this.#parts, readAgain }, () => this.#displaced(found));
     this.#found.set(name, found);
     void this.#readings.ask(found);

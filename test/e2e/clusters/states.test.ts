@@ -92,21 +92,6 @@ test('nothing is dialled, run, read or reported for a context before its first r
   for (const secret of clusters.secrets()) assert.ok(!proxy.stderr().includes(secret));
 });
 
-test('an exec plugin runs once, when its own context is first asked, however many requests come at once', async () => {
-  for (const name of ['a', 'b'])
-    assert.equal((await sendPlain(port, `/clusters/${name}${which}`)).status, 200);
-  assert.equal(clusters.plugin.runs(), 0);
-  const answers = await Promise.all(
-    Array.from({ length: 12 }, async (_, index) => {
-      const leg = legs[index % 3] as Leg;
-      return (await send(port, { leg, target: `/clusters/two${which}` })).code;
-    }),
-  );
-  assert.deepEqual(new Set(answers), new Set([200]));
-  assert.equal((await sendPlain(port, '/clusters/rancher/version')).status, 200);
-  assert.equal(clusters.plugin.runs(), 1);
-});
-
 test('a context that hangs fails neither readyz nor the others', async t => {
   const hanging = open(port, `/clusters/silent${which}`).catch(() => undefined);
   t.after(async () => {

@@ -118,7 +118,7 @@ describe('an answer to a stranger', () => {
   });
 
   it('that the client takes piece by piece arrives whole', async t => {
-    const { resets, connect, request } = await start(t, { patience: 1_000 });
+    const { resets, connect, request } = await start(t, { patience: 2_000 });
     const connection = await connect();
     request(connection, 1, '/answered');
     const body = () =>
@@ -130,7 +130,7 @@ describe('an answer to a stranger', () => {
     for (let taken = 0; taken < content.length; taken += 5_000) {
       take(5_000);
       await eventually('what was asked for', () => body() >= Math.min(taken + 5_000, content.length));
-      await delay(50);
+      await delay(120);
     }
     // Even the end needs a window.
     take(1);

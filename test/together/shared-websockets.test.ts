@@ -81,7 +81,9 @@ test('a client of a shared watch over a WebSocket leaves it alone, with a close 
   assert.match(reason, /operator/);
   // A line is written when its connection has closed, which may take one longer than another.
   const lines = () =>
-    proxy.log().flatMap(({ user, endedBy, code: status }) => (status === 101 && `${user}: ${endedBy}`) || []);
+    proxy.log().flatMap(({ user, endedBy, code: status }) => {
+      return status === 101 && endedBy !== undefined ? `${user}: ${endedBy}` : [];
+    });
   await eventually('the lines of the log', () => lines().length === 3);
   assert.deepEqual(lines().sort(), ['ann: access', 'bob: caller', 'eve: operator']);
 });

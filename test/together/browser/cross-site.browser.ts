@@ -3,11 +3,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
-import { type OpenedPage, openPage, startBrowser } from '../../support/browser/page.js';
+import { openPage, startBrowser } from '../../support/browser/page.js';
 import { eventually } from '../../support/eventually.js';
 import { startManyStack } from '../../support/proxy/many-clusters.js';
-import { startProxy, startProxyFor } from '../../support/proxy/proxy.js';
-import { startStrictUpstream } from '../../support/upstreams/strict-upstream.js';
+import { startProxyFor } from '../../support/proxy/proxy.js';
 
 const scope = { after };
 const browser = await startBrowser(scope);
@@ -147,83 +146,6 @@ describe('a page of another site', async () => {
     await page.evaluate(`location.href = '${proxy.url}/clusters/two/version'`);
     await page.getByText('gitVersion').waitFor();
     assert.equal(plugin.runs(), 1);
-  });
-});
-
-describe('a page of an allowed origin', async () => {
-  const dashboard = '/api/v1/namespaces/monitoring/services/grafana:80/proxy/';
-  const contents: Readonly<Record<string, readonly [string, string]>> = {
-    [dashboard]: [
-      'text/html',
-      '<!doctype html><title>Grafana</title><script src="app.js"></script><body><script>' +
-        `fetch('api').then(answer => answer.text()).then(text => document.body.append(fromScript, text))</script>`,
-    ],
-    [`${dashboard}app.js`]: ['text/javascript', 'var fromScript = "script of the dashboard, "'],
-    [`${dashboard}api`]: ['application/json', '"data of the dashboard"'],
-    [`${dashboard}image.svg`]: [
-      'image/svg+xml',
-      '<svg xmlns="http://www.w3.org/2000/svg" width="7" height="7"/>',
-    ],
-  };
-  const upstream = await startStrictUpstream(({ target }, socket) => {
-    const [type, body] = contents[target] ?? ['text/plain', 'none'];
-    const fields = [
-      ...[`Content-Type: ${type}`, 'Cache-Control: max-age=600', 'Cross-Origin-Resource-Policy: same-site'],
-    ];
-    socket.write(
-      `HTTP/1.1 200 OK\r\n${fields.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-    );
-  });
-  const kubeconfig = await upstream.writeKubeconfig();
-  const proxy = await startProxy([
-    `--kubeconfig=${kubeconfig.path}`,
-    `--cors-allowed-origins=^http://localhost:${otherPort}$`,
-  ]);
-  after(async () => {
-    await proxy.stop('SIGKILL');
-    await upstream.stop();
-  });
-
-  /** Whether an image is shown in a page. */
-  const showsImage = (page: Page, url: string) =>
-    page.evaluate<boolean>(`new Promise(resolve => {
-      const image = new Image();
-      image.onload = () => resolve(image.width === 7);
-      image.onerror = () => resolve(false);
-      image.src = '${url}';
-      document.body.append(image);
-    })`);
-  const visit = async ({ page }: OpenedPage, site: string) => {
-    await page.goto(site);
-    await page.evaluate(`document.body.innerHTML = '<iframe src="${proxy.url}${dashboard}"></iframe>'`);
-    return eventuallyFrame(page, `${proxy.url}${dashboard}`);
-  };
-
-  it('may frame a dashboard behind a proxy subresource, and load its images', async t => {
-    const opened = await openPage(t, browser, proxy.url);
-    const frame = await visit(opened, allowed);
-    await frame.getByText('script of the dashboard, "data of the dashboard"').waitFor();
-    // The browser has the answer for the dashboard itself in its cache, which other pages may not embed.
-    await opened.page.goto(`${proxy.url}${dashboard}image.svg`);
-    await opened.page.goto(allowed);
-    assert.equal(await showsImage(opened.page, `${proxy.url}${dashboard}image.svg`), true);
-  });
-
-  it('is the only one that may', async t => {
-    const opened = await openPage(t, browser, proxy.url);
-    const seen = upstream.requests.length;
-    const frame = await visit(opened, sites[0]);
-    await frame.getByText(/another site(?: \(.*\))? may only link here/).waitFor();
-    assert.equal(await showsImage(opened.page, `${proxy.url}${dashboard}image.svg`), false);
-    assert.equal(upstream.requests.length, seen);
-  });
-
-  it('keeps what it embedded from other pages of the same browser', async t => {
-    const opened = await openPage(t, browser, proxy.url);
-    await visit(opened, allowed);
-    assert.equal(await showsImage(opened.page, `${proxy.url}${dashboard}image.svg`), true);
-    await opened.page.goto(sites[0]);
-    assert.equal(await showsImage(opened.page, `${proxy.url}${dashboard}image.svg`), false);
   });
 });
 

@@ -48,59 +48,19 @@ export function rulesOf({ user, group, uid, scope }: Names) {
 
 const bytes = (text: string) => Buffer.from(text).toString('latin1');
 
-/** Fields of one kind, and how the gateway differs because of them. */
-type Part = readonly [headers: readonly string[], ...differs: readonly Difference[]];
-
-/** All combinations of users, groups, extra fields and uids. */
-export function combinations({ user, group, namespace, elsewhere, uid, scope }: Names): readonly Question[] {
-  const named = (name: string, ...differs: readonly Difference[]): Part => [
-    ['Impersonate-User', bytes(name)],
-    ...differs,
-  ];
-  const users: readonly Part[] = [
-    named(user),
-    named('nobody'),
-    named('Zoë Ünïcode'),
-    named(`system:serviceaccount:${namespace}:robot`),
-    named(`system:serviceaccount:${elsewhere}:robot`),
-    named(`system:serviceaccount:${namespace}:Robot`, differences.reserved),
-    named('system:anonymous', differences.reserved),
-    named('system:admin', differences.reserved),
-  ];
-  const inGroups = (...groups: readonly string[]): Part => [
-    groups.flatMap(name => ['Impersonate-Group', name]),
-  ];
-  const groups: readonly Part[] = [
-    inGroups(),
-    inGroups(group),
-    inGroups(`${group}-2`, group, group),
-    inGroups(group, 'others'),
-    inGroups('system:authenticated', group),
-    [['Impersonate-Group', 'system:masters'], differences.reserved],
-  ];
-  const rest: readonly Part[] = [
-    [[]],
-    [['Impersonate-Uid', uid]],
-    [['Impersonate-Uid', 'other']],
-    [['Impersonate-Extra-Scopes', scope, 'Impersonate-Extra-Scopes', `${scope}-2`, 'Impersonate-Uid', uid]],
-    [['Impersonate-Extra-Scopes', 'other', 'Impersonate-Uid', 'other']],
-  ];
-  return users.flatMap(one =>
-    groups.flatMap(two =>
-      rest.map(three => {
-        const [name, inThese, more] = [one, two, three].map(([headers]) => headers);
-        const differs = [one, two, three].flatMap(([, ...differs]) => differs);
-        return { headers: [...(name ?? []), ...(inThese ?? []), ...(more ?? [])], differs };
-      }),
-    ),
-  );
-}
-
 /** Spellings, empty fields, repeated ones, and fields that name nobody. */
-export function spellings({ user, group, namespace, uid, scope }: Names): readonly Question[] {
+export function spellings({ user, group, namespace, elsewhere, uid, scope }: Names): readonly Question[] {
   const as = ['Impersonate-User', user];
+  const account = (of: string, name: string) => `system:serviceaccount:${of}:${name}`;
   const same: readonly (readonly string[])[] = [
     [],
+    ['Impersonate-User', bytes('Zoë Ünïcode')],
+    ['Impersonate-User', 'nobody'],
+    ['Impersonate-User', account(namespace, 'robot')],
+    ['Impersonate-User', account(elsewhere, 'robot')],
+    [...as, 'Impersonate-Group', 'others'],
+    [...as, 'Impersonate-Uid', 'other', 'Impersonate-Extra-Scopes', 'other'],
+    [...as, 'Impersonate-Group', 'system:authenticated', 'Impersonate-Group', group],
     ['impersonate-user', user, 'IMPERSONATE-GROUP', group, 'iMPERSONATE-uID', uid],
     ['Impersonate-Uid', uid, 'Impersonate-Group', group, ...as],
     ['Impersonate-User', `  ${user} `, 'Impersonate-Group', ` ${group}`],
@@ -126,12 +86,9 @@ export function spellings({ user, group, namespace, uid, scope }: Names): readon
     [...as, 'Impersonate-Extra-', scope],
     [...as, 'Impersonate-Extra-Scopes', ''],
     [...as, 'Connection', 'Impersonate-User, Impersonate-Group', 'Impersonate-Group', group],
+    [...['Impersonate-User', account(namespace, 'robot'), 'Impersonate-Group'], 'system:serviceaccounts'],
     [
-      ...['Impersonate-User', `system:serviceaccount:${namespace}:robot`, 'Impersonate-Group'],
-      'system:serviceaccounts',
-    ],
-    [
-      ...['Impersonate-User', `system:serviceaccount:${namespace}:robot`],
+      ...['Impersonate-User', account(namespace, 'robot')],
       ...['Impersonate-Group', `system:serviceaccounts:${namespace}`, 'Impersonate-Uid', uid],
     ],
     [...as, ...Array<string[]>(63).fill(['Impersonate-Group', group]).flat()],
@@ -155,6 +112,10 @@ export function spellings({ user, group, namespace, uid, scope }: Names): readon
     [differences.notText, [...as, 'Impersonate-Extra-%ff', scope]],
     [differences.control, ['Impersonate-User', 'a\tb']],
     [differences.reserved, ['Impersonate-User', 'kubeadm:x']],
+    [differences.reserved, ['Impersonate-User', 'system:admin']],
+    [differences.reserved, ['Impersonate-User', 'system:anonymous']],
+    [differences.reserved, ['Impersonate-User', account(namespace, 'Robot')]],
+    [differences.reserved, [...as, 'Impersonate-Group', 'system:masters']],
     [differences.reserved, [...as, 'Impersonate-Group', 'system:unauthenticated']],
     [differences.reserved, ['Impersonate-User', 'system:serviceaccount:a:b:c']],
   ];

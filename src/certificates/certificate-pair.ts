@@ -22,6 +22,9 @@ interface PairNames {
   readonly key: string;
 }
 
+/** Of an RSA key, as in Go's crypto/tls: a handshake with one of 16,384 bits holds up all requests for a second. */
+const mostBits = 8_192;
+
 /**
  * Reads a certificate with its chain, and its key (RSA, EC or Ed25519; PKCS#1, SEC1 or PKCS#8). The key must match the first certificate.
  * One file may contain both. An expired certificate is not a problem here: see `notAfter`.
@@ -77,7 +80,11 @@ function readKey(document: PemDocument): Result<{ readonly key: KeyObject; reado
     return { problem: `${document.name} is encrypted; store the key without a passphrase` };
   }
   try {
-    return { value: { key: createPrivateKey(block.text), pem: block.text } };
+    const key = createPrivateKey(block.text);
+    const { modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
+    if (modulusLength > mostBits)
+      return { problem: `${document.name} is an RSA key of more than ${mostBits} bits` };
+    return { value: { key, pem: block.text } };
   } catch {
     return { problem: `${document.name}: the private key is malformed` };
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -102,6 +102,23 @@ describe('a client certificate', () => {
       const problem = 'the key is encrypted; store the key without a passphrase';
       assert.deepEqual(await problemsOf({ ...pair, key }), [problem]);
     }
+  });
+
+  it('is rejected with an RSA key whose handshakes would hold everything up', async () => {
+    const keyOf = (bits: number) => {
+      const [n, d] = [randomBytes(bits / 8), randomBytes(bits / 8)];
+      n[0] = 0xff;
+      const half = { p: d, q: d, dp: d, dq: d, qi: d };
+      const numbers = Object.entries({ n, d, ...half }).map(([name, value]) => [
+        name,
+        value.toString('base64url'),
+      ]);
+      const key = { kty: 'RSA', e: 'AQAB', ...Object.fromEntries(numbers) };
+      return createPrivateKey({ key, format: 'jwk' }).export({ type: 'pkcs8', format: 'pem' }).toString();
+    };
+    const problem = 'the key is an RSA key of more than 8192 bits';
+    assert.deepEqual(await problemsOf({ ...pair, key: keyOf(8_200) }), [problem]);
+    assert.match((await problemsOf({ ...pair, key: keyOf(8_192) })).join(), /does not match/);
   });
 
   it('is rejected if one part is missing or malformed; both are named at once', async () => {

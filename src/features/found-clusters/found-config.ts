@@ -27,6 +27,9 @@ export function plainLine(text: string): string {
   return start.length > longestProblem ? `${start.slice(0, longestProblem)}…` : start;
 }
 
+/** The most bytes of what an object says of a cluster. To read so many certificates holds up all requests, some 10 ms. */
+export const mostBytes = 256 * 1024;
+
 /** In messages: what only the operator may name. */
 export const namesFile = 'names a file of the gateway, which is never read for it';
 
@@ -56,6 +59,9 @@ export function resolveFound(
     ),
     ...refusedFields(users.get(user), refusedOfUser, `user ${JSON.stringify(user)} in ${origin}`),
   ];
+  const authority = clusters.get(cluster)?.['certificate-authority-data'] ?? '';
+  if (authority.length > mostBytes)
+    problems.push(`${origin}: its certificate-authority-data has more than ${mostBytes} bytes`);
   if (problems.length > 0) return refusal(problems);
   const named = <T>(entries: ReadonlyMap<string, T>) =>
     new Map<string, Named<T>>([...entries].map(([name, value]) => [name, { value, file: origin }]));

@@ -1,14 +1,10 @@
 import { parseKubeconfig } from '../../kubeconfig/parse.js';
 import type { AuthInfo } from '../../kubeconfig/types.js';
-import { type FoundConfig, namesFile, refusal, resolveFound } from './found-config.js';
+import { type FoundConfig, mostBytes, namesFile, refusal, resolveFound } from './found-config.js';
 
 const origin = 'the kubeconfig';
 
-/**
- * How long a kubeconfig of others may be, and into how many pieces it may be divided: one of a cluster has some hundred. To read it holds up
- * all requests, some 10 ms at most.
- */
-const mostBytes = 256 * 1024;
+/** Into how many pieces a kubeconfig of others may be divided: one of a cluster has some hundred. To read so many takes some 10 ms. */
 const mostPieces = 4_000;
 
 const impersonation = 'is impersonation, which is for callers alone';

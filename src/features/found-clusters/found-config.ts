@@ -27,8 +27,8 @@ export function plainLine(text: string): string {
   return start.length > longestProblem ? `${start.slice(0, longestProblem)}…` : start;
 }
 
-/** The most bytes of what an object says of a cluster. To read so many certificates holds up all requests, some 10 ms. */
-export const mostBytes = 256 * 1024;
+/** The most bytes of what an object says of a cluster: ten times what is usual. To read so many certificates holds up all requests, some 20 ms. */
+export const mostBytes = 64 * 1024;
 
 /** In messages: what only the operator may name. */
 export const namesFile = 'names a file of the gateway, which is never read for it';

@@ -99,6 +99,11 @@ describe('A ClusterProfile', () => {
     ],
     ['an authority that is not base64', { server, 'certificate-authority-data': '-----' }, /is not base64/],
     [
+      'too long an authority',
+      { server, 'certificate-authority-data': 'QUJD'.repeat(20_000) },
+      /certificate-authority-data has more than 65536 bytes/,
+    ],
+    [
       'fields of other types',
       { server: ['hunter2'], 'proxy-url': 1 },
       /accessProviders\[0\]\.cluster\.server is not a string\n.*proxy-url is not/,

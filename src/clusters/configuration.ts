@@ -84,7 +84,9 @@ export async function prepareEndpoint(
   }
   const { certificateAuthority } = trusted;
   const { proxy } = proxied;
-  const known = { ...given, config, certificateAuthority, proxy };
+  // What is kept of a cluster that nobody uses has each certificate once.
+  const { certificateAuthority: _authority, clientCertificate: _certificate, ...rest } = config;
+  const known = { ...given, config: rest, certificateAuthority, proxy };
   const identity = identityOf(known);
   return {
     identity,

@@ -44,16 +44,23 @@ export class ClusterRegistry {
   /** All names that contexts have had. No other cluster gets one of them: saved kubeconfigs would lead there. */
   readonly #namesOfContexts = new Set<string>();
   readonly #added = new Map<string, AddedCluster>();
-  /** All contexts of the kubeconfig, and after them what features have added. */
-  contexts: readonly ContextSummary[] = [];
-  /** The names of those that are served below `/clusters/`. */
-  names: ReadonlySet<string> = new Set();
+  #lists: Pick<ClusterRegistry, 'contexts' | 'names'> | undefined;
 
   constructor(options: ClusterRegistryOptions) {
     this.#options = options;
     this.default = options.create('');
     // The context of `/` may have a cluster of its own, which is no longer needed.
     this.default.whenReplaced(() => this.#closeUnserved());
+  }
+
+  /** All contexts of the kubeconfig, and after them what features have added. */
+  get contexts(): readonly ContextSummary[] {
+    return this.#listed.contexts;
+  }
+
+  /** The names of those that are served below `/clusters/`; the same object until they change. */
+  get names(): ReadonlySet<string> {
+    return this.#listed.names;
   }
 
   /** The cluster of this name; undefined if there is none, or if it is not served. */
@@ -90,23 +97,21 @@ export class ClusterRegistry {
       this.#drop(name);
       displaced.displaced();
     }
-    this.#changed();
+    this.#lists = undefined;
+    this.#closeUnserved();
   }
 
   /** Serves a cluster from now on. False if its name is, or was, that of a context. */
   add(cluster: AddedCluster): boolean {
     if (this.#namesOfContexts.has(cluster.name)) return false;
     this.#added.set(cluster.name, cluster);
-    this.#changed();
+    this.#lists = undefined;
     return true;
   }
 
   /** Serves an added cluster no longer. Its open requests go on. Returns it, if it was used. */
   remove(name: string): Cluster | undefined {
-    if (!this.#added.has(name)) return undefined;
-    const cluster = this.#drop(name);
-    this.#changed();
-    return cluster;
+    return this.#added.has(name) ? this.#drop(name) : undefined;
   }
 
   /** Ends every connection, and stops following configurations. */
@@ -118,15 +123,21 @@ export class ClusterRegistry {
     const cluster = this.#others.get(name);
     this.#added.delete(name);
     this.#others.delete(name);
+    this.#lists = undefined;
     cluster?.close();
     return cluster;
   }
 
-  #changed(): void {
-    this.contexts = [...this.#contexts, ...this.#added.values()];
-    const served = this.#contexts.map(({ name }) => name).filter(this.#options.serves);
-    this.names = new Set([...served, ...this.#added.keys()]);
-    this.#closeUnserved();
+  /** Made when they are asked for: hundreds of clusters may be added at once. */
+  get #listed(): Pick<ClusterRegistry, 'contexts' | 'names'> {
+    if (this.#lists === undefined) {
+      const served = this.#contexts.map(({ name }) => name).filter(this.#options.serves);
+      this.#lists = {
+        contexts: [...this.#contexts, ...this.#added.values()],
+        names: new Set([...served, ...this.#added.keys()]),
+      };
+    }
+    return this.#lists;
   }
 
   #closeUnserved(): void {

@@ -1,5 +1,5 @@
 import { isObject, type JsonObject } from '../lib/json.js';
-import { type Path, parseYaml, spell } from '../lib/yaml-document.js';
+import { type Path, parseYaml, spell, type YamlLimits } from '../lib/yaml-document.js';
 import type { AuthInfo, Cluster, Context } from './types.js';
 
 /** The content of one kubeconfig file. */
@@ -55,15 +55,13 @@ const contextFields: Readonly<Record<keyof Context, FieldShape>> = {
 /**
  * Reads one kubeconfig (client-go's `clientcmd/api/v1`, YAML or JSON). Unknown keys and extensions are ignored, null means a missing value,
  * and an empty file is an empty kubeconfig. Problems name the file and line, and quote no values.
- *
- * @param mostPieces A limit of `parseYaml`.
  */
 export function parseKubeconfig(
   file: string,
   text: string,
-  mostPieces?: number,
+  limits?: YamlLimits,
 ): { readonly content: KubeconfigContent } | { readonly problems: readonly string[] } {
-  const yaml = parseYaml(file, text, mostPieces);
+  const yaml = parseYaml(file, text, limits);
   if ('problems' in yaml) return yaml;
   const problems: string[] = [];
   const report = (path: Path, problem: string): void => {

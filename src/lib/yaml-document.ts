@@ -27,34 +27,36 @@ export interface YamlDocument {
   nodeAt(path: Path): Node | null;
 }
 
-/** How many aliases a file may have, including nested ones. A file with more is treated as an alias bomb. */
-const maxAliasCount = 1000;
 /** How deeply collections may be nested. To read a file with thousands of levels takes seconds. */
 const mostLevels = 100;
 
-/**
- * How many pieces of text a file may be divided into: scalars, punctuation, line breaks, indentation; and how many lines it may have. A
- * kubeconfig with 1,000 contexts has some 100,000 pieces. To read a file takes at most 300 MB of memory so: some 500 bytes a piece, and
- * 1.7 KB a collection.
- */
-const defaultPieces = 400_000;
+/** How much a file may have. */
+export interface YamlLimits {
+  /**
+   * Pieces of text that it may be divided into: scalars, punctuation, line breaks, indentation; and lines. A kubeconfig with 1,000 contexts
+   * has some 100,000 pieces. To read a file takes at most 300 MB of memory so: some 500 bytes a piece, and 1.7 KB a collection.
+   */
+  readonly pieces: number;
+  /** Aliases, including nested ones. A file with more is treated as an alias bomb. */
+  readonly aliases: number;
+}
+
+const defaultLimits: YamlLimits = { pieces: 400_000, aliases: 1_000 };
 /** How many characters one of them may have. To read a longer value takes 40 times its size. */
 const longestLexeme = 1024 * 1024;
 
 /**
  * Parses YAML as go-yaml does: merge keys work, `yes` is a boolean, and the last of two equal keys is used. A problem names the file and line, and quotes no
  * part of the file, which may be secret.
- *
- * @param mostPieces How many pieces of text, and how many lines, the file may have.
  */
 export function parseYaml(
   file: string,
   text: string,
-  mostPieces = defaultPieces,
+  limits = defaultLimits,
 ): YamlDocument | { readonly problems: readonly [string] } {
   const lineCounter = new LineCounter();
   const lineOf = (offset: number): string => `${file}:${lineCounter.linePos(offset).line}`;
-  const tokens = readTokens(text, lineCounter, mostPieces);
+  const tokens = readTokens(text, lineCounter, limits.pieces);
   if ('excess' in tokens) return { problems: [`${lineOf(tokens.offset)}: more than ${tokens.excess}`] };
   const document = new Composer(options).compose(tokens, true, 0).next().value as Document.Parsed;
   const [error] = document.errors.toSorted((one, other) => one.pos[0] - other.pos[0]);
@@ -63,7 +65,7 @@ export function parseYaml(
   if (key !== undefined)
     return { problems: [`${lineOf(key.range?.[0] ?? 0)}: a key that is a list or a map`] };
   try {
-    const value: unknown = document.toJS({ maxAliasCount });
+    const value: unknown = document.toJS({ maxAliasCount: limits.aliases });
     return {
       ...{ document, value, at: node => lineOf(node?.range?.[0] ?? 0) },
       nodeAt: path => nodeAt(document, path),

@@ -26,7 +26,7 @@ export interface FoundClusterParts {
   /** That of the process: it may name a proxy server for connections. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly servers: ServerRules;
-  /** Reads the object again at once. */
+  /** Reads the object at once. */
   readonly readAgain: () => Promise<void>;
 }
 
@@ -98,6 +98,7 @@ export class FoundCluster implements AddedCluster {
 
   /** As `AddedCluster.follow`. */
   async follow(use: Follow[0], events: Follow[1]): ReturnType<FollowEndpoint> {
+    if (this.#prepared === undefined && this.problem === undefined) await this.#parts.readAgain();
     if (this.#prepared === undefined) throw new ConfigurationError([this.problem ?? 'it was not read yet']);
     const inUse = { use, events, ...this.#endpointOf(this.#prepared, events) };
     this.#inUse = inUse;

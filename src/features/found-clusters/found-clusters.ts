@@ -166,39 +166,38 @@ export class FoundClusters {
       // A server that refuses each request must not let each read the object.
       if (since !== undefined && since.age < rereadInterval) return;
       since = new Moment(this.#parts.clock);
-      await within(rereadTimeout, this.#readings.ask(found), () => undefined);
+      await within(rereadTimeout, this.#readings.askFirst(found), () => undefined);
     };
     const found = new FoundCluster(object, { ...this.#parts, readAgain }, () => this.#displaced(found));
     this.#found.set(name, found);
-    void this.#readings.ask(found);
+    // It is served at once: a request that comes before its object has been read waits for that.
+    if (this.#parts.registry.add(found)) void this.#readings.ask(found);
+    else this.#displaced(found);
   }
 
-  async #read(found: FoundCluster): Promise<void> {
+  async #read(found: FoundCluster): Promise<() => Promise<void>> {
     const { cluster } = this.#parts;
     const { object } = found;
     const path = `${object.kind.path(object.namespace)}/${encodeURIComponent(object.name)}`;
     const { status, text } = await get(cluster, path, { timeout, most: mostBytes });
     // The list tells that an object is gone.
-    if (status === 404) return;
+    if (status === 404) return async () => {};
     if (status !== 200) throw new OwnRefusalError(cluster.host, `a GET of ${path}`, status, text);
-    const read = parseObject(text) ?? {};
+    return () => this.#use(found, parseObject(text) ?? {});
+  }
+
+  async #use(found: FoundCluster, read: JsonObject): Promise<void> {
+    const { object, problem, server } = found;
     const uid = isObject(read['metadata']) ? read['metadata']['uid'] : undefined;
-    if (uid !== object.uid) return;
-    const { problem, server } = found;
-    const config = await object.kind.read(read);
-    if (this.#found.get(found.name) !== found) return;
-    await found.take(config);
-    if (this.#found.get(found.name) === found) this.#serve(found, { problem, server });
+    if (uid !== object.uid || this.#found.get(found.name) !== found) return;
+    await found.take(await object.kind.read(read));
+    if (this.#found.get(found.name) === found) this.#tell(found, { problem, server });
   }
 
   /** @param before What the version before it said. */
-  #serve(found: FoundCluster, before: Pick<FoundCluster, 'problem' | 'server'>): void {
-    const { registry, logger } = this.#parts;
+  #tell(found: FoundCluster, before: Pick<FoundCluster, 'problem' | 'server'>): void {
+    const { logger } = this.#parts;
     const { name, problem, server, isUsable } = found;
-    if (!registry.add(found)) {
-      this.#displaced(found);
-      return;
-    }
     if (problem === before.problem && server === before.server) return;
     const fields = { cluster: name, ...(server !== '' && { server }) };
     if (problem === undefined) logger.info(fields, 'a cluster was found, or its object has changed');

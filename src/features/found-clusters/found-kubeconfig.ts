@@ -4,8 +4,8 @@ import { type FoundConfig, mostBytes, namesFile, refusal, resolveFound } from '.
 
 const origin = 'the kubeconfig';
 
-/** Into how many pieces a kubeconfig of others may be divided: one of a cluster has some hundred. To read so many takes some 10 ms. */
-const mostPieces = 4_000;
+/** What a kubeconfig of others may have: one of a cluster has some hundred pieces. To read so many takes some 10 ms. */
+const limits = { pieces: 2_000, aliases: 10 };
 
 const impersonation = 'is impersonation, which is for callers alone';
 
@@ -25,7 +25,7 @@ const refusedOfUser: { readonly [field in keyof AuthInfo]: string } = {
 /** Reads a kubeconfig that others have written, and uses its current context. It reads no file, and the result names none. */
 export function readFoundKubeconfig(bytes: Uint8Array): FoundConfig {
   if (bytes.length > mostBytes) return refusal([`${origin} has more than ${mostBytes} bytes`]);
-  const parsed = parseKubeconfig(origin, Buffer.from(bytes).toString(), mostPieces);
+  const parsed = parseKubeconfig(origin, Buffer.from(bytes).toString(), limits);
   return 'problems' in parsed
     ? refusal(parsed.problems)
     : resolveFound(origin, parsed.content, refusedOfUser);

@@ -165,8 +165,8 @@ describe('A kubeconfig that others have written', () => {
     ['is not YAML', `{${secret}: [}`, /^the kubeconfig:1: /],
     ['is not text', '\0\x01\xff', /^the kubeconfig/],
     ['is longer than 64 KiB', `# ${'x'.repeat(64 * 1024)}`, /has more than 65536 bytes/],
-    ['has many lines', '\n'.repeat(50_000), /more than 4000 pieces of text or lines/],
-    ['has many pieces', `[${'{},'.repeat(15_000)}]`, /more than 4000 pieces/],
+    ['has many lines', '\n'.repeat(50_000), /more than 2000 pieces of text or lines/],
+    ['has many pieces', `[${'{},'.repeat(15_000)}]`, /more than 2000 pieces/],
     ['is nested deeply', '['.repeat(50_000), /more than 100 levels/],
     [
       'is an alias bomb',

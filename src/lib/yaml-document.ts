@@ -30,6 +30,8 @@ export interface YamlDocument {
 /** How deeply collections may be nested. To read a file with thousands of levels takes seconds. */
 const mostLevels = 100;
 
+/** How many aliases a file may have, including nested ones. A file with more is treated as an alias bomb. */
+const maxAliasCount = 1000;
 /** How much a file may have. */
 export interface YamlLimits {
   /**
@@ -37,11 +39,11 @@ export interface YamlLimits {
    * has some 100,000 pieces. To read a file takes at most 300 MB of memory so: some 500 bytes a piece, and 1.7 KB a collection.
    */
   readonly pieces: number;
-  /** Aliases, including nested ones. A file with more is treated as an alias bomb. */
+  /** Aliases in the text. The time to resolve them grows with their square. */
   readonly aliases: number;
 }
 
-const defaultLimits: YamlLimits = { pieces: 400_000, aliases: 1_000 };
+const defaultLimits: YamlLimits = { pieces: 400_000, aliases: Number.POSITIVE_INFINITY };
 /** How many characters one of them may have. To read a longer value takes 40 times its size. */
 const longestLexeme = 1024 * 1024;
 
@@ -56,7 +58,7 @@ export function parseYaml(
 ): YamlDocument | { readonly problems: readonly [string] } {
   const lineCounter = new LineCounter();
   const lineOf = (offset: number): string => `${file}:${lineCounter.linePos(offset).line}`;
-  const tokens = readTokens(text, lineCounter, limits.pieces);
+  const tokens = readTokens(text, lineCounter, limits);
   if ('excess' in tokens) return { problems: [`${lineOf(tokens.offset)}: more than ${tokens.excess}`] };
   const document = new Composer(options).compose(tokens, true, 0).next().value as Document.Parsed;
   const [error] = document.errors.toSorted((one, other) => one.pos[0] - other.pos[0]);
@@ -65,7 +67,7 @@ export function parseYaml(
   if (key !== undefined)
     return { problems: [`${lineOf(key.range?.[0] ?? 0)}: a key that is a list or a map`] };
   try {
-    const value: unknown = document.toJS({ maxAliasCount: limits.aliases });
+    const value: unknown = document.toJS({ maxAliasCount });
     return {
       ...{ document, value, at: node => lineOf(node?.range?.[0] ?? 0) },
       nodeAt: path => nodeAt(document, path),
@@ -102,12 +104,13 @@ interface Excess {
 function readTokens(
   text: string,
   lineCounter: LineCounter,
-  mostPieces: number,
+  { pieces, aliases }: YamlLimits,
 ): readonly CST.Token[] | Excess {
   const parser = new Parser(lineCounter.addNewLine);
   lineCounter.addNewLine(0);
   const tokens: CST.Token[] = [];
   let count = 0;
+  let aliasCount = 0;
   for (const lexeme of new Lexer().lex(text)) {
     if (lexeme.length > longestLexeme) return { offset: parser.offset, excess: '1 MB in one value' };
     tokens.push(...parser.next(lexeme));
@@ -115,8 +118,10 @@ function readTokens(
     if (tokens.at(-1)?.type === 'error') break;
     // A collection in brackets takes as much memory as three pieces, and may have no more than two.
     count += lexeme === '[' || lexeme === '{' ? 2 : 1;
-    if (count > mostPieces || lineCounter.lineStarts.length > mostPieces)
-      return { offset: parser.offset, excess: `${mostPieces} pieces of text or lines` };
+    if (count > pieces || lineCounter.lineStarts.length > pieces)
+      return { offset: parser.offset, excess: `${pieces} pieces of text or lines` };
+    if (lexeme.startsWith('*')) aliasCount += 1;
+    if (aliasCount > aliases) return { offset: parser.offset, excess: `${aliases} aliases` };
     // The stack has the document, the open collections, and sometimes a scalar that is being read.
     const { stack } = parser;
     if (stack.length > mostLevels + 1 && stack.filter(opensCollection).length > mostLevels)

@@ -171,15 +171,15 @@ describe('A kubeconfig that others have written', () => {
     [
       'is an alias bomb',
       `a0: &a0 [x, x]\n${Array.from({ length: 40 }, (_, i) => `a${i + 1}: &a${i + 1} [*a${i}, *a${i}]\n`).join('')}`,
-      /Excessive alias count/,
+      /: more than 10 aliases$/,
     ],
     ['has an alias of itself', 'a: &a [*a]', /^the kubeconfig/],
     ['has an unknown alias', `a: *${secret}`, /^the kubeconfig:1: /],
     ['has lists as keys', `? [[${secret}]]\n: 1`, /a key that is a list or a map/],
     [
-      'has a thousand problems',
-      `current-context: a\nusers: [${'1,'.repeat(1_000)}]`,
-      /users\[4\] is not a mapping\nand 995 more$/,
+      'has hundreds of problems',
+      `current-context: a\nusers: [${'1,'.repeat(500)}]`,
+      /users\[4\] is not a mapping\nand 495 more$/,
     ],
   ] as const) {
     it(`is refused if it ${what}`, () => {

@@ -6,6 +6,7 @@ import { clusterApi } from '../../../src/features/found-clusters/cluster-api.js'
 import { FoundClusters } from '../../../src/features/found-clusters/found-clusters.js';
 import { regexpList } from '../../../src/guard/regexp-list.js';
 import type { JsonObject } from '../../../src/lib/json.js';
+import { Deferred } from '../../../src/lib/promises.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { eventually } from '../../support/eventually.js';
 import { ManualClock } from '../../support/manual-clock.js';
@@ -23,6 +24,8 @@ describe('clusters that are found', () => {
   let version: number;
   let asked: { readonly path: string; readonly accept: string }[];
   let refusal: Answer;
+  /** What the reading of an object waits for. */
+  let held: Promise<void> | undefined;
   let served: Map<string, AddedCluster>;
   let taken: Set<string>;
   let ended: string[];
@@ -30,10 +33,11 @@ describe('clusters that are found', () => {
   let found: FoundClusters;
   beforeEach(() => {
     [clock, secrets, version, asked, refusal] = [new ManualClock(0), new Map(), 1, [], undefined];
-    [served, taken, ended, logged] = [new Map(), new Set(), [], []];
+    [served, taken, ended, logged, held] = [new Map(), new Set(), [], [], undefined];
     const pool = answeringPool(async ({ path: target, headers }) => {
       asked.push({ path: target, accept: headers[headers.indexOf('Accept') + 1] as string });
       const [, name] = /secrets\/([^?]*)$/.exec(target) ?? [];
+      if (name !== undefined) await held;
       if (name !== undefined) return refusal ?? { status: 200, body: secrets.get(name) ?? {} };
       // A watch ends at once, without an event.
       if (target.includes('watch=true')) return { status: 410, body: '' };
@@ -80,12 +84,13 @@ describe('clusters that are found', () => {
     );
   };
   const names = () => [...served.keys()];
+  const isUsable = (name: string) => served.get(name)?.isUsable === true;
 
   it('are asked for as metadata, and no Secret but those of kubeconfigs is read, by its name', async () => {
     for (const purpose of ['kubeconfig', 'ca', 'etcd', 'sa', 'proxy']) put('east', { purpose });
     put('hidden');
     follow();
-    await eventually('east is served', () => served.has('fleet.east'));
+    await eventually('east is usable', () => isUsable('fleet.east'));
     const selectors =
       'fieldSelector=type%3Dcluster.x-k8s.io%2Fsecret&labelSelector=cluster.x-k8s.io%2Fcluster-name&';
     const metadata = (list: string) => `application/json;as=PartialObjectMetadata${list};g=meta.k8s.io;v=v1`;
@@ -110,7 +115,7 @@ describe('clusters that are found', () => {
     put('west');
     taken.add('fleet.west');
     follow();
-    await eventually('east is served', () => served.has('fleet.east') && found.counts.unusable === 1);
+    await eventually('east is usable', () => isUsable('fleet.east') && found.counts.unusable === 1);
     put('east', { uid: 'another' });
     await list();
     assert.deepEqual([names(), ended], [[], ['fleet.west', 'fleet.east']]);
@@ -124,7 +129,7 @@ describe('clusters that are found', () => {
     // The first object is there again, such as from a backup.
     put('east');
     await list();
-    await eventually('east is served', () => served.has('fleet.east'));
+    await eventually('east is usable', () => isUsable('fleet.east'));
     assert.equal(found.counts.unusable, 1);
   });
 
@@ -132,7 +137,7 @@ describe('clusters that are found', () => {
     for (let index = 0; index < 50; index += 1) put(`c${index}`, { value: 'kind: nothing' });
     put('good');
     follow();
-    await eventually('all are read', () => served.size === 51);
+    await eventually('all are read', () => isUsable('fleet.good') && found.counts.unusable === 50);
     assert.deepEqual(found.counts, { usable: 1, outdated: 0, unusable: 50 });
     const [warning] = found.warnings().filter(({ text }) => text.startsWith('50 of'));
     assert.equal(String(warning?.forCallers).match(/fleet\.c\d+: /g)?.length, 5);
@@ -146,6 +151,23 @@ describe('clusters that are found', () => {
     assert.deepEqual(logged.slice(51), ['fleet.c1: a cluster was found, or its object has changed']);
   });
 
+  it('are served as soon as they are listed, and what asks for one first waits until its object is read', async () => {
+    put('east');
+    const reading = new Deferred();
+    held = reading.promise;
+    follow();
+    await eventually('it is served', () => served.has('fleet.east'));
+    const hosts: string[] = [];
+    const events = { expires() {}, refreshed() {}, log: {} } as never;
+    const followed = served
+      .get('fleet.east')
+      ?.follow(({ config }) => hosts.push(config.server.hostname), events);
+    assert.equal(isUsable('fleet.east'), false);
+    reading.resolve();
+    (await followed)?.close();
+    assert.deepEqual(hosts, ['east.example']);
+  });
+
   it('may be out of date while the API server does not let the gateway read an object, which it tries again', async () => {
     put('east');
     refusal = { status: 403, body: '' };
@@ -155,9 +177,9 @@ describe('clusters that are found', () => {
         .warnings()
         .some(({ forCallers }) => forCallers?.includes(`403 to a GET of ${path}/east-kubeconfig`)),
     );
-    assert.deepEqual([found.isSynced, names()], [false, []]);
+    assert.deepEqual([found.isSynced, names(), isUsable('fleet.east')], [false, ['fleet.east'], false]);
     refusal = undefined;
     clock.advance(2_000);
-    await eventually('east is served', () => served.has('fleet.east'));
+    await eventually('east is usable', () => isUsable('fleet.east'));
   });
 });

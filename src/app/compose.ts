@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { AcceptedGroups } from '../authentication/accepted-groups.js';
+import { AcceptedGroups, RefusedGroups } from '../authentication/accepted-groups.js';
 import { configureAuthentication } from '../authentication/authentication.js';
-import { RefusedGroups } from '../authentication/refused-groups.js';
 import { accessWithin } from '../clusters/own-request.js';
 import { serverPathProblem } from '../clusters/reachability.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
@@ -10,7 +9,7 @@ import { createHealth, type Health } from '../endpoints/health.js';
 import type { CommandProgram } from '../feature.js';
 import { GuardChain } from '../guard/chain.js';
 import { RejectedPages } from '../guard/rejected-pages.js';
-import { pluginPolicyFile } from '../kubeconfig/kuberc.js';
+import { pluginPolicyFile } from '../kubeconfig/load.js';
 import { isMissingKubeconfig } from '../kubeconfig/resolve.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import { refusedGroupReason } from '../kubernetes/refused-group.js';

@@ -2,17 +2,48 @@ import { identity } from '../authentication/identity.js';
 import { features } from '../features.js';
 import { guards } from '../guard/guards.js';
 import {
+  defineOptions,
   mergeOptions,
   type OptionDefinition,
   type OptionOwner,
   type OptionValues,
   optionGroups,
 } from '../lib/option.js';
+import { bool, oneOf, text } from '../lib/value-type.js';
 import { apiServer, credentials } from './api-server.js';
 import { contexts } from './contexts.js';
 import { exposure } from './exposure.js';
-import { general, logging } from './general.js';
 import { listening } from './listening.js';
+
+const options = defineOptions('General', {
+  config: { type: text('FILE'), default: '', help: 'YAML file with flag names as keys.' },
+  help: { type: bool, short: 'h', default: 'false', flagOnly: true, help: 'Print this text and exit.' },
+  version: { type: bool, default: 'false', flagOnly: true, help: 'Print the version and exit.' },
+});
+
+/** The options about the options: the file, the help and the version. */
+const general = { options };
+
+const loggingOptions = defineOptions('Logging', {
+  logLevel: {
+    type: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    default: 'info',
+    help: 'Lowest level to log. Each request is one line at info.',
+  },
+  logRequests: {
+    type: oneOf('all', 'errors', 'none'),
+    default: 'all',
+    help: 'Which requests are logged: all, those that failed (4xx, 5xx or no answer), or none.',
+  },
+  logFormat: {
+    type: oneOf('auto', 'json', 'pretty'),
+    default: 'auto',
+    help: 'Format of the log: json has every field, pretty one short line for each event. auto is pretty on a terminal, else json.',
+  },
+});
+
+/** The options of the program's log. */
+const logging = { options: loggingOptions };
 
 /** The parts of a feature that have options: itself, and its guards. */
 type OwnersIn<F> =

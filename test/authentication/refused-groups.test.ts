@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { RefusedGroups } from '../../src/authentication/refused-groups.js';
+import { RefusedGroups } from '../../src/authentication/accepted-groups.js';
 import { ManualClock } from '../support/manual-clock.js';
 
 it('up to twenty refused groups are remembered for ten minutes after their last refusal, and logged once', () => {

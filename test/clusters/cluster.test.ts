@@ -14,7 +14,7 @@ import {
   type CredentialSource,
 } from '../../src/credentials/credential.js';
 import { createRenewedSource } from '../../src/credentials/renewed-source.js';
-import { createStaticSource } from '../../src/credentials/static-source.js';
+import { createStaticSource } from '../../src/credentials/select.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { withoutClusterLabel } from '../../src/observability/metrics/cluster-label.js';
 import { createCredentialMetrics } from '../../src/observability/metrics/credential-metrics.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Credential } from '../../src/credentials/credential.js';
-import { createStaticSource } from '../../src/credentials/static-source.js';
+import { createStaticSource } from '../../src/credentials/select.js';
 import { createIdToken } from '../support/identities/oidc-issuer.js';
 
 const early = new Date('2030-01-01T00:00:00Z');

@@ -6,9 +6,9 @@ import { parse } from 'yaml';
 import { authorizationFile } from '../../src/features/authorization-webhooks/validation.js';
 import {
   type FileFormat,
+  type Problem,
   parseConfigurationFile,
 } from '../../src/features/common/configuration-file/parse.js';
-import type { Problem } from '../../src/features/common/configuration-file/problem.js';
 import { authenticationFile, readAuthenticators } from '../../src/features/oidc/configuration-file.js';
 import { manifestsOfChart } from '../support/documents/chart-manifests.js';
 import { helm, helmTest } from '../support/documents/helm.js';

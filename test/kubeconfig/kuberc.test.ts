@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { pluginPolicyFile } from '../../src/kubeconfig/kuberc.js';
+import { pluginPolicyFile } from '../../src/kubeconfig/load.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const head = 'apiVersion: kubectl.config.k8s.io/v1beta1\nkind: Preference\n';

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RequestHead } from '../../src/http/request-head.js';
-import { type HeadRequest, responseHeaders } from '../../src/proxy/headers.js';
-import { type PrefixedRequest, relocate } from '../../src/proxy/location.js';
+import {
+  type HeadRequest,
+  type PrefixedRequest,
+  relocate,
+  responseHeaders,
+} from '../../src/proxy/headers.js';
 
 /** What the server's URL has other than https://api.example:6443, and the field. */
 interface Address {

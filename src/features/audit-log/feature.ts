@@ -2,8 +2,7 @@ import type { Feature } from '../../feature.js';
 import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { describeFileError } from '../../lib/read-file.js';
 import { text } from '../../lib/value-type.js';
-import { AuditLog } from './log.js';
-import { type AuditMetrics, createAuditMetrics } from './metrics.js';
+import { AuditLog, type AuditMetrics, createAuditMetrics } from './log.js';
 import { RequestAudit } from './request-audit.js';
 
 const options = defineOptions('Logging', {

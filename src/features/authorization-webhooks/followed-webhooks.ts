@@ -1,5 +1,5 @@
 import { type FollowedFile, followConfigurationFile } from '../common/configuration-file/follow.js';
-import type { Report } from '../common/configuration-file/problem.js';
+import type { Report } from '../common/configuration-file/parse.js';
 import type { WebhookConfiguration } from './configuration.js';
 import { type ServerParts, type ServerSet, WebhookServers } from './servers.js';
 import { authorizationFile, type ValidWebhook, validate } from './validation.js';

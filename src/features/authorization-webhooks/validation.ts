@@ -1,8 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { parseDuration } from '../../lib/value-type.js';
 import type { Path } from '../../lib/yaml-document.js';
-import type { FileFormat } from '../common/configuration-file/parse.js';
-import type { Report } from '../common/configuration-file/problem.js';
+import type { FileFormat, Report } from '../common/configuration-file/parse.js';
 import type { MatchCondition, WebhookConfiguration } from './configuration.js';
 
 /** The API server's file of authorizers. */

@@ -1,5 +1,4 @@
-import type { FileFormat } from '../common/configuration-file/parse.js';
-import type { Report } from '../common/configuration-file/problem.js';
+import type { FileFormat, Report } from '../common/configuration-file/parse.js';
 import {
   type AuthenticationConfiguration,
   type PrefixedClaimOrExpression,

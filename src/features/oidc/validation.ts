@@ -2,7 +2,7 @@ import { loadCertificateAuthority } from '../../certificates/certificate-authori
 import { issuerProblem } from '../../lib/issuer-url.js';
 import { readWhole } from '../../lib/read-file.js';
 import type { Path } from '../../lib/yaml-document.js';
-import type { Report } from '../common/configuration-file/problem.js';
+import type { Report } from '../common/configuration-file/parse.js';
 import type { Expression, Variable } from './expressions.js';
 import type { ClaimMapping, Rule, Source } from './mapping.js';
 

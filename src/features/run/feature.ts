@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { openSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { findExecutable } from '../../credentials/exec-plugin.js';
 import type { Feature, PreparedCommand, Problems } from '../../feature.js';
 import { describeFileError } from '../../lib/read-file.js';
-import { findDeathSignal } from './death-signal.js';
 import { name, options, problems, type RunOptions, usage } from './options.js';
 
 function prepare(
@@ -31,6 +33,24 @@ function prepare(
       return runGuarded(program, { values, basePath, env, command, args: rest, deathSignal });
     },
   };
+}
+
+const execute = promisify(execFile);
+
+/**
+ * What starts a command so that it gets a SIGTERM if this process is killed: setpriv of util-linux 2.33 and later. Empty where it is missing,
+ * or is one that cannot do that, such as busybox's. Never rejects.
+ */
+export async function findDeathSignal(env: NodeJS.ProcessEnv): Promise<readonly string[]> {
+  const found = await findExecutable('setpriv', env['PATH']);
+  if ('problem' in found) return [];
+  const args = ['--pdeathsig', 'TERM', '--'];
+  try {
+    await execute(found.file, [...args, 'true'], { env });
+    return [found.file, ...args];
+  } catch {
+    return [];
+  }
 }
 
 function openLog(file: string): number | Problems {

@@ -70,7 +70,7 @@ export const sharedWatches = {
     const { clock, cluster, metrics, missingRights, reviews } = core;
     const common = { observer, onFirstByte: metrics.firstByte, clock, missingRights, reviews };
     if (!shareWatchesAcrossUsers) return { route: createWatchRoute(buffer, common), close() {} };
-    const { AcrossUsers } = await import('./across-users/across-users.js');
+    const { AcrossUsers } = await import('./across-users.js');
     const acrossUsers = new AcrossUsers(clock);
     return {
       route: createWatchRoute(buffer, common, of => acrossUsers.apisOf(of)),

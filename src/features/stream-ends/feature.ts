@@ -60,7 +60,7 @@ export const streamEnds = {
     if (grace === undefined && interval === undefined && adminPort === undefined) return undefined;
     const [{ StreamEnds }, { createStreamsEndpoint }, { UnaskableClusters }] = await Promise.all([
       import('./stream-ends.js'),
-      import('./streams-endpoint.js'),
+      import('./list.js'),
       import('./unaskable-clusters.js'),
     ]);
     const unaskable = new UnaskableClusters(clock, logger);

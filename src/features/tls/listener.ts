@@ -1,14 +1,32 @@
 import type { Server } from 'node:http';
+import { admitUser, type CallerRules } from '../../authentication/identity.js';
+import type { ActiveMethod } from '../../authentication/method.js';
 import type { Core, FeatureParts, Problems } from '../../feature.js';
 import { ExpiryWarnings } from '../../observability/expiry-warning.js';
+import { createClientCertificateAuthenticator } from './client-certificate/authenticator.js';
 import { type ClientAuthorities, includesAll } from './client-certificate/authorities.js';
-import { createClientCertificates } from './client-certificate/method.js';
 import { seesEveryField } from './http2-session.js';
 import type { ListenerMetrics } from './metrics.js';
 import type { TlsOptions } from './options.js';
 import { serveTls } from './secure-server.js';
 import { ServingChain } from './serving-chain.js';
 import { followTlsFiles, type TlsFiles } from './tls-files.js';
+
+/**
+ * Authenticates callers by their client certificates. The listener's TLS handshake verifies them.
+ *
+ * @param authorities Those that may issue client certificates now.
+ */
+export function createClientCertificates(
+  authorities: () => ClientAuthorities | undefined,
+  rules: Omit<CallerRules, 'serviceAccounts'>,
+): ActiveMethod {
+  const authenticators = createClientCertificateAuthenticator(authorities, user =>
+    admitUser(user, { ...rules, serviceAccounts: false }),
+  );
+  const fields = { 'client-certificate': 'PATH-OF-YOUR-CERTIFICATE', 'client-key': 'PATH-OF-YOUR-KEY' };
+  return { ...authenticators, kubeconfigUsers: () => [{ fields, isComplete: false, isPerCluster: false }] };
+}
 
 /** OpenSSL's names of `--tls-min-version`. */
 const versions = { VersionTLS12: 'TLSv1.2', VersionTLS13: 'TLSv1.3' } as const;

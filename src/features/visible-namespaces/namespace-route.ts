@@ -3,7 +3,7 @@ import type { Route } from '../../proxy/route.js';
 import type { OpenRequest, Operation } from '../../request/context.js';
 import { isConstrained } from '../../reviews/impersonation-reviews.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
-import { AccessTrip } from './access-trip.js';
+import { AccessTrip } from './access-question.js';
 import { FilteredCluster } from './filtered-cluster.js';
 import { FilteredTrip } from './filtered-trip.js';
 import type { FilterParts } from './questions.js';

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { explorer } from '../../../src/features/explorer/explorer.js';
+import { page, rules } from '../../../src/features/explorer/feature.js';
 import { problems } from '../../../src/features/explorer/options.js';
-import { rules } from '../../../src/features/explorer/rules.js';
 import { formatHelp } from '../../../src/options/help.js';
 
 type Handler = (request: object, reply: object) => Promise<unknown>;
 
 it('the page is found without its final slash, and has only its files below it', async () => {
-  const serve = explorer.create({ issuers: () => [] } as never, { explorerSignIn: false } as never);
+  const serve = page.create({ issuers: () => [] } as never, { explorerSignIn: false } as never);
   const get = (received: string) =>
     (serve as unknown as Handler)(
       { context: { path: { received: { path: received } } }, headers: {} },

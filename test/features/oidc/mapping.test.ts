@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AuthenticationError, IdentityError } from '../../../src/authentication/identity.js';
 import { EvaluationError } from '../../../src/features/common/cel/values.js';
-import { parseConfigurationFile } from '../../../src/features/common/configuration-file/parse.js';
-import type { Problem } from '../../../src/features/common/configuration-file/problem.js';
+import {
+  type Problem,
+  parseConfigurationFile,
+} from '../../../src/features/common/configuration-file/parse.js';
 import { authenticationFile, readAuthenticators } from '../../../src/features/oidc/configuration-file.js';
 import { compileExpression } from '../../../src/features/oidc/expressions.js';
 import { type ClaimMapping, userOfClaims } from '../../../src/features/oidc/mapping.js';

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseConfigurationFile } from '../../../src/features/common/configuration-file/parse.js';
-import type { Problem } from '../../../src/features/common/configuration-file/problem.js';
+import {
+  type Problem,
+  parseConfigurationFile,
+} from '../../../src/features/common/configuration-file/parse.js';
 import {
   authenticationFile,
   collisions,

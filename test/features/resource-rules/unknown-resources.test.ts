@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { FetchJson } from '../../../src/features/resource-rules/discovery.js';
 import { parseResourceList } from '../../../src/features/resource-rules/resource-list.js';
-import { UnknownResources } from '../../../src/features/resource-rules/unknown-resources.js';
+import { type FetchJson, UnknownResources } from '../../../src/features/resource-rules/unknown-resources.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
 const widgets = {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { findDeathSignal } from '../../../src/features/run/death-signal.js';
+import { findDeathSignal } from '../../../src/features/run/feature.js';
 import { findProgram } from '../../support/installed.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { commandEnvironment } from '../../../src/features/run/environment.js';
+import { commandEnvironment } from '../../../src/features/run/guarded.js';
 
 const files = { kubeconfig: '/own/config', cache: '/own/cache' };
 

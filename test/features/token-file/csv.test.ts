@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { CsvError, parseCsv } from '../../../src/features/token-file/csv.js';
+import { CsvError, parseCsv } from '../../../src/features/token-file/token-file.js';
 import { assertLinear } from '../../support/growth.js';
 
 describe('CSV', () => {

@@ -1,11 +1,10 @@
 import type { ASTNode, ParseResult } from '@marcbachmann/cel-js';
 import type { JsonObject } from '../../../lib/json.js';
 import { VariableEnvironment } from './environment.js';
-import { ExpressionError } from './expression-error.js';
 import { Rewriter } from './rewriter.js';
 import { isVariable } from './types.js';
 import { EvaluationError } from './values.js';
-import type { Variable } from './variable.js';
+import { ExpressionError, type Variable } from './variable.js';
 
 /** What a result is read as. */
 export interface ResultType<T> {

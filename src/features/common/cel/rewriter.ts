@@ -1,8 +1,7 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
-import { ExpressionError } from './expression-error.js';
 import { type Functions, globals, members, regularExpression } from './functions.js';
 import { checkTypes, elementOf, isInferred, isRange, isVariable, type Scope, typeOf } from './types.js';
-import { isListOfObjects, isObjectType, type Variable } from './variable.js';
+import { ExpressionError, isListOfObjects, isObjectType, type Variable } from './variable.js';
 
 /** How deeply comprehensions (`all`, `exists`, `map`, …) may be nested. */
 const mostNested = 3;

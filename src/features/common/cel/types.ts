@@ -1,6 +1,5 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
-import { ExpressionError } from './expression-error.js';
-import { type FieldType, isListOfObjects, isObjectType, type Variable } from './variable.js';
+import { ExpressionError, type FieldType, isListOfObjects, isObjectType, type Variable } from './variable.js';
 
 /** What names mean at a place of an expression. */
 export interface Scope {

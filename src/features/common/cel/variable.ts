@@ -1,3 +1,8 @@
+/** Why an expression cannot be used. */
+export class ExpressionError extends Error {
+  override readonly name = 'ExpressionError';
+}
+
 /** The one variable of an expression: a JSON object. */
 export interface Variable {
   readonly name: string;

@@ -1,7 +1,6 @@
 import { follow } from '../../../lib/follow.js';
 import { describeFileError, type ReadFile } from '../../../lib/read-file.js';
-import { type FileFormat, parseConfigurationFile } from './parse.js';
-import type { Problem, Report } from './problem.js';
+import { type FileFormat, type Problem, parseConfigurationFile, type Report } from './parse.js';
 
 /** How one of the API server's configuration files is followed. */
 export interface FollowOptions<T> {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { VariableEnvironment } from '../../../../src/features/common/cel/environment.js';
 import { bool, Compiler } from '../../../../src/features/common/cel/expression.js';
-import { ExpressionError } from '../../../../src/features/common/cel/expression-error.js';
 import { isSplit } from '../../../../src/features/common/cel/functions.js';
 import { EvaluationError, spend, withinSteps } from '../../../../src/features/common/cel/values.js';
+import { ExpressionError } from '../../../../src/features/common/cel/variable.js';
 import { claims, truths } from './truths.js';
 
 const compilers = {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { ExpressionError } from '../../../../src/features/common/cel/expression-error.js';
+import { ExpressionError } from '../../../../src/features/common/cel/variable.js';
 import { compileExpression } from '../../../../src/features/oidc/expressions.js';
 import { createCertificateAuthority } from '../../../support/certificates/certificates.js';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';

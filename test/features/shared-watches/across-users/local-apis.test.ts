@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Cluster } from '../../../../src/clusters/cluster.js';
-import { AcrossUsers } from '../../../../src/features/shared-watches/across-users/across-users.js';
+import { AcrossUsers } from '../../../../src/features/shared-watches/across-users.js';
 import type { LocalApi } from '../../../../src/features/shared-watches/watch-to-share.js';
 import { parseRequestInfo } from '../../../../src/kubernetes/request-info.js';
 import { ManualClock } from '../../../support/manual-clock.js';

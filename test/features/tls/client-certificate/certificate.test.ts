@@ -4,11 +4,10 @@ import {
   includesAll,
   toClientAuthorities,
 } from '../../../../src/features/tls/client-certificate/authorities.js';
-import { readCertificate } from '../../../../src/features/tls/client-certificate/certificate.js';
+import { readCertificate, readName } from '../../../../src/features/tls/client-certificate/certificate.js';
 import { Der, DerError, fieldTag } from '../../../../src/features/tls/client-certificate/der.js';
 import { readExtensions } from '../../../../src/features/tls/client-certificate/extensions.js';
-import { createClientCertificates } from '../../../../src/features/tls/client-certificate/method.js';
-import { readName } from '../../../../src/features/tls/client-certificate/name.js';
+import { createClientCertificates } from '../../../../src/features/tls/listener.js';
 import { createCertificateAuthority } from '../../../support/certificates/certificates.js';
 
 /** Bytes as hexadecimal digits, in which a tag and braces are an element: `30{0201{00}}` has its lengths added. */

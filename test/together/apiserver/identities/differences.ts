@@ -97,7 +97,7 @@ export const differences = {
   },
   unusedClaims: {
     documented:
-      'an ID token with a claim that is not used and has a wrong type, with a number among its audiences, or that expires after the year 292 billion',
+      'an ID token with `=` at its end, a byte order mark, 10,000 levels, a parameter of its header twice, no end, or a wrong type where nothing reads it',
     gateway: () => aliceWithoutGroups,
     isOfOwnMethods: true,
   },

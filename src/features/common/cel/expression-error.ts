@@ -1,4 +1,0 @@
-/** Why an expression cannot be used. */
-export class ExpressionError extends Error {
-  override readonly name = 'ExpressionError';
-}

@@ -50,8 +50,8 @@ export const foundClusters = {
 
   async create(
     { clustersFrom, clustersFromServers, contexts, clusterprofileProviderFile: file },
-    { cluster, registry, env, logger, clock, listeners },
-    metrics,
+    { cluster, registry, env, logger, clock, listeners, metrics },
+    ownMetrics,
   ) {
     if (clustersFrom.length === 0) return undefined;
     const [{ FoundClusters }, { createKinds }, { readProviderFile }, { StreamsOfFound }, { ownNamespace }] =
@@ -67,11 +67,11 @@ export const foundClusters = {
     const kinds = createKinds(read.providers);
     const streams = new StreamsOfFound();
     const found = new FoundClusters({
-      ...{ cluster, registry, streams, env, logger, clock },
+      ...{ cluster, registry, streams, env, logger, clock, metrics },
       serves: name => contexts.matches(name),
       servers: { hosts: clustersFromServers, listeners },
     });
-    metrics.count(found);
+    ownMetrics.count(found);
     return {
       follower: () => streams,
       start() {

@@ -2,6 +2,7 @@ import type { Cluster } from '../../clusters/cluster.js';
 import { get, OwnRefusalError } from '../../clusters/own-request.js';
 import type { ClusterRegistry } from '../../clusters/registry.js';
 import type { Warning } from '../../endpoints/health.js';
+import type { Core } from '../../feature.js';
 import type { Clock } from '../../lib/clock.js';
 import { isObject, type JsonObject, parseObject } from '../../lib/json.js';
 import { Moment } from '../../lib/moment.js';
@@ -33,6 +34,7 @@ export interface FoundClustersParts {
   readonly servers: ServerRules;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
   readonly clock: Clock;
+  readonly metrics: Pick<Core['metrics'], 'forget'>;
 }
 
 /** Milliseconds for one object. */
@@ -42,6 +44,8 @@ const rereadTimeout = 4_000;
 const rereadInterval = 1_000;
 /** The most bytes of one object: twice what etcd stores of one. */
 const mostBytes = 3 * 1024 * 1024;
+/** Milliseconds after which the samples of a cluster that is gone are dropped: Prometheus has read the last ones. */
+const samplesLifetime = 10 * 60_000;
 /** How many names are remembered. After that, none is given to another cluster. */
 const mostNames = 100_000;
 /** How many clusters readyz names. */
@@ -226,11 +230,15 @@ export class FoundClusters {
   #end(found: FoundCluster): void {
     this.#found.delete(found.name);
     this.#readings.forget(found);
-    const { registry, streams, clock } = this.#parts;
+    const { registry, streams, clock, metrics } = this.#parts;
     const cluster = registry.remove(found.name);
     streams.end(found.name);
+    if (cluster === undefined) return;
     // What has no client of its own ends too.
-    if (cluster !== undefined) clock.schedule(longestEnd, () => cluster.destroy());
+    clock.schedule(longestEnd, () => cluster.destroy());
+    clock.schedule(samplesLifetime, () => {
+      if (!this.#found.has(found.name)) void metrics.forget(found.name);
+    });
   }
 
   #refuse({ cluster, uid }: FoundObject, why: string): void {

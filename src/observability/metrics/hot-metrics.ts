@@ -38,7 +38,7 @@ export class Histogram<L extends string = never> {
   readonly help: string;
   readonly labelNames: readonly L[];
   readonly #buckets: readonly number[];
-  readonly #shown: Series[] = [];
+  #shown: Series[] = [];
 
   constructor({ name, help, labelNames = [], buckets, registry }: HistogramOptions<L>) {
     this.name = name;
@@ -50,9 +50,14 @@ export class Histogram<L extends string = never> {
 
   /** The series with these labels; callers keep it. A scrape shows it once it has a value, or from the start if there are no labels. */
   labels(labels: Readonly<Record<L, string>>): Observer {
-    const series = new Series(labels, this.#buckets, this.#shown);
+    const series = new Series(labels, this.#buckets, shown => this.#shown.push(shown));
     if (this.labelNames.length === 0) series.show();
     return series;
+  }
+
+  /** Shows the series with these labels no longer. */
+  forget(isOf: (labels: Labels) => boolean): void {
+    this.#shown = this.#shown.filter(({ labels }) => !isOf(labels));
   }
 
   /** prom-client calls it at every scrape. */
@@ -63,25 +68,25 @@ export class Histogram<L extends string = never> {
 }
 
 class Series implements Observer {
-  readonly #labels: Labels;
+  readonly labels: Labels;
   readonly #buckets: readonly number[];
-  readonly #shown: Series[];
+  readonly #onShown: (series: Series) => void;
   #isShown = false;
   /** The number of values in each bucket, counted in the smallest bucket that holds the value. The last bucket has no bound. */
   readonly #counts: number[];
   #count = 0;
   #sum = 0;
 
-  constructor(labels: Labels, buckets: readonly number[], shown: Series[]) {
-    this.#labels = labels;
+  constructor(labels: Labels, buckets: readonly number[], onShown: (series: Series) => void) {
+    this.labels = labels;
     this.#buckets = buckets;
-    this.#shown = shown;
+    this.#onShown = onShown;
     this.#counts = Array(buckets.length + 1).fill(0);
   }
 
   show(): void {
     this.#isShown = true;
-    this.#shown.push(this);
+    this.#onShown(this);
   }
 
   observe(value: number): void {
@@ -95,7 +100,7 @@ class Series implements Observer {
   }
 
   values(name: string): HistogramValue[] {
-    const labels = this.#labels;
+    const { labels } = this;
     let count = 0;
     const upTo = [...this.#buckets, '+Inf'].map((le, index) => {
       count += this.#counts[index] as number;
@@ -112,11 +117,11 @@ class Series implements Observer {
 /** A counter of prom-client's whose values are added up between two scrapes. */
 export class BatchedCounter<L extends string> {
   readonly #counter: Counter<L>;
-  readonly #sums: Sum[] = [];
+  #sums: { readonly labels: Labels; readonly sum: Sum }[] = [];
 
   constructor({ name, help, labelNames = [], registry }: CounterOptions<L>) {
     const collect = () => {
-      for (const sum of this.#sums) sum.flush();
+      for (const { sum } of this.#sums) sum.flush();
     };
     this.#counter = new Counter({ name, help, labelNames, registers: [registry], collect });
   }
@@ -124,8 +129,13 @@ export class BatchedCounter<L extends string> {
   /** The sum with these labels; callers keep it. */
   labels(labels: Readonly<Record<L, string>>): Sum {
     const sum = new Sum(this.#counter.labels(labels));
-    this.#sums.push(sum);
+    this.#sums.push({ labels, sum });
     return sum;
+  }
+
+  /** Adds up those with these labels no longer. */
+  forget(isOf: (labels: Labels) => boolean): void {
+    this.#sums = this.#sums.filter(({ labels }) => !isOf(labels));
   }
 }
 

@@ -132,8 +132,24 @@ export function createMetrics(options: MetricsOptions) {
   };
   const nowhere = clusterLabel.of('');
 
+  const forget = async (cluster: string) => {
+    ofClusters.delete(cluster);
+    requestMetrics.forget(cluster);
+    for (const metric of registry.getMetricsAsArray()) {
+      // prom-client's types do not declare it.
+      const { labelNames = [] } = metric as { readonly labelNames?: readonly string[] };
+      if (!labelNames.includes('cluster') || !(metric instanceof Counter || metric instanceof Gauge))
+        continue;
+      for (const { labels } of (await metric.get()).values) {
+        if ((labels as { readonly cluster?: string }).cluster === cluster) metric.remove(labels);
+      }
+    }
+  };
+
   return {
     ofCluster,
+    /** Drops all samples of a cluster that is gone for good. No request to it may be open any longer. */
+    forget,
     /** A request was rejected before its cluster was known. */
     rejected: (reason: string) => rejections.inc({ ...nowhere, reason }),
     /** Milliseconds from sending a request to the first byte of its answer, for requests of the proxy's own. */

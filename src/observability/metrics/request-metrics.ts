@@ -211,7 +211,13 @@ export function createRequestMetrics(
       return series;
     };
   };
-  return { ofCluster, firstByte };
+  /** As that of all metrics, for those that prom-client does not add up itself. */
+  const forget = (cluster: string) => {
+    const isOf = (labels: Readonly<Record<string, string>>) => labels['cluster'] === cluster;
+    requests.forget(isOf);
+    durations.forget(isOf);
+  };
+  return { ofCluster, firstByte, forget };
 }
 
 /** Whether what a request is about exists: 2xx, or 101 for an upgrade. For names that a client made up, the API server answers 403 or 404. */

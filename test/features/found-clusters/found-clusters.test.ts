@@ -30,10 +30,14 @@ describe('clusters that are found', () => {
   let taken: Set<string>;
   let ended: string[];
   let logged: string[];
+  let forgotten: string[];
+  let destroyed: string[];
   let found: FoundClusters;
   beforeEach(() => {
+    destroyed = [];
     [clock, secrets, version, asked, refusal] = [new ManualClock(0), new Map(), 1, [], undefined];
-    [served, taken, ended, logged, held] = [new Map(), new Set(), [], [], undefined];
+    [served, taken, ended, logged, forgotten] = [new Map(), new Set(), [], [], []];
+    held = undefined;
     const pool = answeringPool(async ({ path: target, headers }) => {
       asked.push({ path: target, accept: headers[headers.indexOf('Accept') + 1] as string });
       const [, name] = /secrets\/([^?]*)$/.exec(target) ?? [];
@@ -57,7 +61,10 @@ describe('clusters that are found', () => {
           served.set(cluster.name, cluster);
           return true;
         },
-        remove: name => void served.delete(name) as undefined,
+        remove(name) {
+          const used = { destroy: () => destroyed.push(name) };
+          return served.delete(name) ? (used as unknown as Cluster) : undefined;
+        },
       },
       streams: { end: name => ended.push(name) },
       serves: name => name !== 'fleet.hidden',
@@ -65,6 +72,7 @@ describe('clusters that are found', () => {
       env: {},
       logger: { info: log as never, warn: log as never },
       clock,
+      metrics: { forget: async name => void forgotten.push(name) },
     });
   });
   const put = (cluster: string, { uid = cluster, value = '', purpose = 'kubeconfig' } = {}) => {
@@ -131,6 +139,21 @@ describe('clusters that are found', () => {
     await list();
     await eventually('east is usable', () => isUsable('fleet.east'));
     assert.equal(found.counts.unusable, 1);
+    clock.advance(20 * 60_000);
+    assert.deepEqual([destroyed, forgotten], [['fleet.east'], []]);
+  });
+
+  it('that are gone lose their connections after ten seconds, and their samples after ten minutes', async () => {
+    put('east');
+    follow();
+    await eventually('east is served', () => served.has('fleet.east'));
+    secrets.clear();
+    await list();
+    assert.deepEqual([names(), ended], [[], ['fleet.east']]);
+    clock.advance(10_000);
+    assert.deepEqual([destroyed, forgotten], [['fleet.east'], []]);
+    clock.advance(600_000);
+    assert.deepEqual(forgotten, ['fleet.east']);
   });
 
   it('are a count and five names in readyz if fifty of them are broken; each is logged once', async () => {

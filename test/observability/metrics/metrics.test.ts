@@ -236,6 +236,28 @@ describe('metrics', () => {
     }
   });
 
+  it('of a cluster that is gone for good are dropped, and begin anew should its name come again', async () => {
+    const metrics = createIdleMetrics({ clusterLabel: withClusterLabel });
+    const info = parse('GET', '/api/v1/pods');
+    const use = (cluster: string) => {
+      const of = metrics.ofCluster(cluster);
+      const request = of.requestStarted(info);
+      request.ended(end(info, 200), 0.01, 0, 0);
+      of.rejected('path');
+      of.credentials.expires('static', new Date(0));
+    };
+    const lines = async (cluster: string) =>
+      (await metrics.registry.metrics()).split('\n').filter(line => line.includes(`cluster="${cluster}"`));
+    use('gone');
+    use('other');
+    const [gone, other] = [await lines('gone'), await lines('other')];
+    assert.ok(gone.length > 20);
+    await metrics.forget('gone');
+    assert.deepEqual([await lines('gone'), await lines('other')], [[], other]);
+    use('gone');
+    assert.deepEqual(await lines('gone'), gone);
+  });
+
   it('have the labels of a resource once a request for it has succeeded or opened', async () => {
     for (const shows of ['ended', 'opened'] as const) {
       const metrics = create();

@@ -34,7 +34,7 @@ export function kubeconfigOf(name: string, { url, ca, user }: FoundServer): stri
 }
 
 /** A Secret of Cluster API, by default the one that has the kubeconfig. */
-export function secretOf(cluster: string, value: string, purpose = 'kubeconfig') {
+export function secretOf(cluster: string, value: string | Uint8Array, purpose = 'kubeconfig') {
   return {
     apiVersion: 'v1',
     kind: 'Secret',

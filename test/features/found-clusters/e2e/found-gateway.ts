@@ -17,6 +17,8 @@ const namespace = 'fleet';
 /** What a gateway with found clusters is started with. */
 interface FoundGatewayOptions {
   readonly flags?: readonly string[];
+  /** Which loopback servers are allowed, as --clusters-from-servers; by default all at 127.0.0.1. */
+  readonly servers?: string;
   /** By default it serves plain HTTP. */
   readonly files?: ServingFiles;
   /** The users that the API server of `/` knows, by token. */
@@ -26,7 +28,7 @@ interface FoundGatewayOptions {
 /** A gateway, the API server of `/`, which has the Secrets, and that of a found cluster. They end with the scope. */
 export async function startFoundGateway(
   scope: Scope,
-  { flags = [], tokens = {}, files }: FoundGatewayOptions = {},
+  { flags = [], tokens = {}, files, servers = '127\\.0\\.0\\.1' }: FoundGatewayOptions = {},
 ) {
   const admin = (username: string) => ({ username, groups: ['system:masters'] });
   const [home, found] = await Promise.all([
@@ -46,7 +48,7 @@ export async function startFoundGateway(
   });
   const proxy = await startInProcess(scope, [
     ...[`--kubeconfig=${kubeconfig.path}`, '--reject-paths=', `--clusters-from=cluster-api:${namespace}`],
-    ...['--clusters-from-servers=127\\.0\\.0\\.1', ...flags],
+    ...[`--clusters-from-servers=${servers}`, ...flags],
     ...(files?.flags ?? []),
   ]);
   return {
@@ -87,7 +89,12 @@ export async function startFoundGateway(
 }
 
 /** Writes a Secret of Cluster API with this content. */
-export function writeSecret(home: FakeApiServer, cluster: string, value: string, uid = cluster): void {
+export function writeSecret(
+  home: FakeApiServer,
+  cluster: string,
+  value: string | Uint8Array,
+  uid = cluster,
+): void {
   const secret = secretOf(cluster, value);
   home.write({ ...secret, metadata: { ...secret.metadata, namespace, uid } });
 }

@@ -61,8 +61,7 @@ export function serverProblem(server: ServerAddress, { hosts }: ServerRules): st
 export function judgeAddresses(server: ServerAddress, { hosts, listeners }: ServerRules): RefuseAddress {
   const isAllowed = (address: string) =>
     address === server.hostname && /^(?:127\.|::1$)/.test(address) && hosts.matches(hostNameOf(server));
-  return literal => {
-    const address = withoutZone(literal);
+  return address => {
     const isRefused = net.isIP(address) === 0 || (includes(refused, address) && !isAllowed(address));
     if (!isRefused && !includes(ownAddresses(listeners(), server.port), address)) return undefined;
     const what = `its address ${address} is refused for a cluster that was found`;
@@ -84,10 +83,5 @@ function ownAddresses(listeners: readonly AddressInfo[], port: number): BlockLis
 }
 
 function single(address: string): string {
-  return `${withoutZone(address)}/${net.isIPv6(address) ? 128 : 32}`;
-}
-
-/** `fe80::1%eth0` is `fe80::1` of one network interface. */
-function withoutZone(address: string): string {
-  return address.replace(/%.*$/s, '');
+  return `${address}/${net.isIPv6(address) ? 128 : 32}`;
 }

@@ -23,8 +23,7 @@ export function refusal(problems: readonly string[]): { readonly problems: reado
 
 /** A text of others in one short line, without the characters that a terminal acts on. */
 export function plainLine(text: string): string {
-  const start = text.slice(0, longestProblem + 1).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\ufffd');
-  return start.length > longestProblem ? `${start.slice(0, longestProblem)}…` : start;
+  return text.slice(0, longestProblem).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\ufffd');
 }
 
 /** The most bytes of what an object says of a cluster: ten times what is usual. To read so many certificates holds up all requests, some 20 ms. */

@@ -141,8 +141,15 @@ describe('an address of a found cluster', () => {
     assert.ok(!at('https://127.0.0.2:6443', '127.0.0.2'));
     assert.ok(!at('https://evil.example:6443', '127.0.0.1'));
     assert.ok(!at('https://[::ffff:127.0.0.1]:6443', '::ffff:7f00:1'));
-    const all = judgeAddresses(serverOf('https://169.254.169.254'), rules('.*'));
-    assert.notEqual(all('169.254.169.254'), undefined);
+    for (const url of [
+      'https://169.254.127.1',
+      'https://[fe80::1]',
+      'https://[::ffff:127.0.0.1]',
+      'https://0.0.0.0',
+    ]) {
+      const server = serverOf(url);
+      assert.notEqual(judgeAddresses(server, rules('.*'))(server.hostname), undefined, url);
+    }
   });
 });
 

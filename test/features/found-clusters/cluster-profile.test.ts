@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { readClusterProfile } from '../../../src/features/found-clusters/cluster-profile.js';
+import {
+  createClusterProfiles,
+  readClusterProfile,
+} from '../../../src/features/found-clusters/cluster-profile.js';
 import type { Providers } from '../../../src/features/found-clusters/provider-file.js';
 import { assertLinear } from '../../support/growth.js';
+import { FakePool } from '../../support/transport/fake-pool.js';
+import { accessTo, onlySource } from '../../support/transport/upstream-requests.js';
 
 const exec = {
   apiVersion: 'client.authentication.k8s.io/v1',
@@ -25,7 +30,7 @@ function problemsOf(status: unknown): string {
   const found = profile(status);
   assert.ok('problems' in found, JSON.stringify(found));
   for (const problem of found.problems) {
-    assert.ok(problem.length <= 301);
+    assert.ok(problem.length <= 300);
     assert.doesNotMatch(problem, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]|hunter2/u);
   }
   return found.problems.join('\n');
@@ -81,7 +86,7 @@ describe('A ClusterProfile', () => {
       conditionOf({ type, status: 'False', reason: 'Gone', message: 'a\n\x1b[2Jb' }),
       'ControlPlaneHealthy: False: Gone: a\ufffd\ufffd[2Jb',
     );
-    assert.equal(conditionOf({ type, status: {}, message: 'x'.repeat(40_000) })?.length, 301);
+    assert.equal(conditionOf({ type, status: {}, message: 'x'.repeat(40_000) })?.length, 300);
   });
 
   const file = /certificate-authority names a file of the gateway/;
@@ -149,5 +154,31 @@ describe('A ClusterProfile', () => {
         return () => profile(made);
       });
     }
+  });
+});
+
+describe('ClusterProfiles', () => {
+  it('are those of v1alpha2 if the API server has it, else those of v1alpha1', async () => {
+    const profiles = createClusterProfiles(providers);
+    const discover = async (status: number, body: unknown) => {
+      const pool = new FakePool();
+      const found = profiles.discover?.({ host: 'api', ...onlySource(accessTo(pool)) } as never);
+      const [lease] = pool.leases;
+      assert.equal(lease?.request.path, '/apis/multicluster.x-k8s.io');
+      lease?.head(status);
+      lease?.body(JSON.stringify(body));
+      lease?.sink.end([]);
+      await found;
+      return profiles.path('fleet');
+    };
+    const versions = (...served: readonly string[]) => ({ versions: served.map(version => ({ version })) });
+    const path = (version: string) =>
+      `/apis/multicluster.x-k8s.io/${version}/namespaces/fleet/clusterprofiles`;
+    assert.equal(await discover(200, versions('v1alpha2', 'v1alpha1')), path('v1alpha2'));
+    await assert.rejects(discover(404, {}), /answers 404 to a GET of \/apis\/multicluster/);
+    assert.equal(await discover(200, versions('v1', 'v1alpha1')), path('v1alpha1'));
+    assert.deepEqual([profiles.clusterOf({ name: 'a.b' }), profiles.clusterOf({})], ['a.b', undefined]);
+    const read = await profiles.read({ status: {} });
+    assert.ok('problems' in read);
   });
 });

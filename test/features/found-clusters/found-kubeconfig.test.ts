@@ -39,7 +39,7 @@ function problemsOf(text: string): readonly string[] {
   assert.ok('problems' in found, text.slice(0, 500));
   assert.ok(found.problems.length > 0 && found.problems.length <= 6);
   for (const problem of found.problems) {
-    assert.ok(problem.length <= 301, problem);
+    assert.ok(problem.length <= 300, problem);
     assert.doesNotMatch(problem, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
     assert.doesNotMatch(problem, /Zm91|hunter2/);
   }

@@ -74,6 +74,7 @@ describe('the file of --clusterprofile-provider-file', () => {
       ['{"providers": {}}', /has no list of providers/],
       ['{', /json:\d: /],
       [{ providers: [{ execConfig: plugin }] }, /:1: providers\[0\]\.name is not a name/],
+      [{ providers: [{ name: '', execConfig: plugin }] }, /providers\[0\]\.name is not a name/],
       [{ providers: [null, 'a'] }, /providers\[0\]\.name is not a name\n.*providers\[1\]\.name is not/],
       [{ providers: [{ name: 'a' }] }, /providers\[0\] has no execConfig/],
       [{ providers: [{ name: 'a', execConfig: [] }] }, /providers\[0\] has no execConfig/],

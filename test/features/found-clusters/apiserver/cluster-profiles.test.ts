@@ -10,28 +10,10 @@ import { startOwnApiServer } from '../../../support/kube-apiserver/run.js';
 import { callersFlag } from '../../../support/proxy/callers.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
+import { definition, definitions, group } from '../profile-definition.js';
 
 const folder = temporaryFolder();
 const execVersion = 'client.authentication.k8s.io/v1';
-const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-const group = 'multicluster.x-k8s.io';
-
-/** ClusterProfiles in these versions of their API. */
-function definition(...served: readonly string[]) {
-  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
-  const annotation = 'https://github.com/kubernetes-sigs/cluster-inventory-api';
-  return {
-    metadata: { name: `clusterprofiles.${group}`, annotations: { 'api-approved.kubernetes.io': annotation } },
-    spec: {
-      ...{ group, scope: 'Namespaced' },
-      names: { plural: 'clusterprofiles', kind: 'ClusterProfile', listKind: 'ClusterProfileList' },
-      versions: ['v1alpha1', 'v1alpha2'].map(name => ({
-        ...{ name, schema, served: served.includes(name), storage: name === 'v1alpha1' },
-        subresources: { status: {} },
-      })),
-    },
-  };
-}
 
 /** A plugin that keeps what it was told, and answers with a client certificate. Returns the file of the operator that names it. */
 async function writePlugin(server: ApiServer): Promise<{ readonly file: string; told(): Promise<string> }> {

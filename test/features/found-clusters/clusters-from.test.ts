@@ -5,6 +5,7 @@ import { it } from 'node:test';
 import { clusterApi } from '../../../src/features/found-clusters/cluster-api.js';
 import { clustersFromList } from '../../../src/features/found-clusters/clusters-from.js';
 import { ownNamespace } from '../../../src/features/found-clusters/own-namespace.js';
+import { parseOptions } from '../../../src/options/parse.js';
 import { parsedValue } from '../../support/option-value.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
@@ -30,6 +31,19 @@ it('--clusters-from is a kind, and the name of one namespace or none', () => {
       parsed.problems[0],
     );
   }
+});
+
+it('--clusters-from serves clusters without --all-contexts, beside flags for the one of /, and --contexts may choose among them', () => {
+  const parsed = (...more: readonly string[]) =>
+    parseOptions({ argv: ['--clusters-from=cluster-api:fleet', ...more], env: {} });
+  const { options, problems } = parsed(
+    '--contexts=fleet\\..*',
+    '--server=https://api.example',
+    '--token=secret',
+  );
+  assert.deepEqual([problems, options.servesClusters, options.allContexts], [[], true, false]);
+  const prefix = parsed('--api-prefix=/clusters/a').problems;
+  assert.deepEqual(prefix, ['--api-prefix: "/clusters/a/" is where --clusters-from serves clusters']);
 });
 
 it('the namespace of the gateway is that of its context, or of its service account', () => {

@@ -43,6 +43,15 @@ test('a cluster of Cluster API appears, serves callers, takes other credentials,
     ...[`--clusters-from=cluster-api:${namespace}`, '--clusters-from-servers=127\\.0\\.0\\.1'],
     callersFlag(tokens),
   ]);
+  const nobody = await startInProcess(t, [
+    `--kubeconfig=${await home.kubeconfig({ commonName: `nobody-${id}`, organizations: [] })}`,
+    `--clusters-from=cluster-api:${namespace}`,
+  ]);
+  await eventually('a gateway without the right says so, and goes on', async () => {
+    const { status, text } = await send(nobody.port, '/-/readyz?verbose');
+    return status === 200 && text.includes(`answers 403 to a list of ${secrets}`);
+  });
+  assert.equal((await send(nobody.port, '/version')).status, 200);
   const headers = { authorization: 'Bearer token-of-ann' };
   const ask = (path: string) => send(proxy.port, path, { headers });
   const prefix = `/clusters/${namespace}.east`;

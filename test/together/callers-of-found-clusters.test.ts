@@ -2,14 +2,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { assertStatus, type Leg, send } from '../e2e/leg.js';
-import {
-  startFoundGateway,
-  tokenOfGateway,
-  tokenOfSecret,
-} from '../features/found-clusters/e2e/found-gateway.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { ask, connectHttp2 } from '../support/clients/http2-client.js';
 import type { FakeApiServer, RequestRecord } from '../support/fake-api-server/fake-api-server.js';
+import { startFoundGateway, tokenOfGateway, tokenOfSecret } from '../support/found-clusters/found-gateway.js';
 import { callersFlag } from '../support/proxy/callers.js';
 import { replaceFile } from '../support/replaced-file.js';
 import { temporaryFolder } from '../support/temporary-folder.js';

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { legs, send } from '../e2e/leg.js';
-import { startFoundGateway } from '../features/found-clusters/e2e/found-gateway.js';
 import { connectRaw } from '../support/clients/raw-http.js';
 import { openWatch } from '../support/clients/watch-client.js';
 import { eventually } from '../support/eventually.js';
+import { startFoundGateway } from '../support/found-clusters/found-gateway.js';
 import { jsonLines } from '../support/json-lines.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 

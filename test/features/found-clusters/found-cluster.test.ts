@@ -5,8 +5,8 @@ import { FoundCluster } from '../../../src/features/found-clusters/found-cluster
 import { readFoundKubeconfig } from '../../../src/features/found-clusters/found-kubeconfig.js';
 import { regexpList } from '../../../src/guard/regexp-list.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
+import { kubeconfigOf } from '../../support/found-clusters/found-objects.js';
 import { parsedValue } from '../../support/option-value.js';
-import { kubeconfigOf } from './found-objects.js';
 
 const [authority, another] = await Promise.all([
   createCertificateAuthority({ commonName: 'one' }),

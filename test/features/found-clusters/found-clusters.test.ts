@@ -9,11 +9,11 @@ import type { JsonObject } from '../../../src/lib/json.js';
 import { Deferred } from '../../../src/lib/promises.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { eventually } from '../../support/eventually.js';
+import { kubeconfigOf, secretOf } from '../../support/found-clusters/found-objects.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { parsedValue } from '../../support/option-value.js';
 import { type Answer, answeringPool } from '../../support/transport/answering-pool.js';
 import { accessTo, onlySource } from '../../support/transport/upstream-requests.js';
-import { kubeconfigOf, secretOf } from './found-objects.js';
 
 const { certificate: ca } = await createCertificateAuthority();
 const path = '/api/v1/namespaces/fleet/secrets';

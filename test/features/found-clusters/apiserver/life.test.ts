@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { send } from '../../../support/clients/http-client.js';
 import { openWatch } from '../../../support/clients/watch-client.js';
 import { eventually, eventuallyPasses } from '../../../support/eventually.js';
+import { certificateUser, kubeconfigOf, secretOf } from '../../../support/found-clusters/found-objects.js';
 import type { ApiServer } from '../../../support/kube-apiserver/api-server.js';
 import { test } from '../../../support/kube-apiserver/api-server-test.js';
 import { AuditLog } from '../../../support/kube-apiserver/audit-log.js';
@@ -12,7 +13,6 @@ import { callersFlag } from '../../../support/proxy/callers.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { replaceFile } from '../../../support/replaced-file.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
-import { certificateUser, kubeconfigOf, secretOf } from '../found-objects.js';
 
 test('a cluster of Cluster API appears, serves callers, takes other credentials, outlives a broken Secret, and goes', async (t, home) => {
   const id = randomUUID().slice(0, 8);

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import dns, { type LookupAddress } from 'node:dns';
 import { test } from 'node:test';
 import { assertStatus, type Leg, send } from '../../../e2e/leg.js';
+import { startFoundGateway } from '../../../support/found-clusters/found-gateway.js';
 import { adminPort } from '../../../support/proxy/admin-listener.js';
-import { startFoundGateway } from './found-gateway.js';
 
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
 const exec = '/api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true';

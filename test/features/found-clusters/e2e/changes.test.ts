@@ -3,8 +3,8 @@ import net from 'node:net';
 import { test } from 'node:test';
 import { type Leg, send } from '../../../e2e/leg.js';
 import { eventually } from '../../../support/eventually.js';
+import { startFoundGateway } from '../../../support/found-clusters/found-gateway.js';
 import type { Scope } from '../../../support/scope.js';
-import { startFoundGateway } from './found-gateway.js';
 
 const pods = '/api/v1/namespaces/default/pods';
 

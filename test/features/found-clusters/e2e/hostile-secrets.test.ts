@@ -8,9 +8,13 @@ import { after, test } from 'node:test';
 import { sharedIdentity } from '../../../support/certificates/certificates.js';
 import { send } from '../../../support/clients/http-client.js';
 import { eventually } from '../../../support/eventually.js';
+import {
+  startFoundGateway,
+  tokenOfGateway,
+  writeSecret,
+} from '../../../support/found-clusters/found-gateway.js';
 import { callersFlag } from '../../../support/proxy/callers.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
-import { startFoundGateway, tokenOfGateway, writeSecret } from './found-gateway.js';
 import { hostileKubeconfigs, kubeconfig } from './hostile-kubeconfigs.js';
 
 const folder = temporaryFolder();

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import type { CertificatePair } from '../../support/certificates/certificate-issuing.js';
+import type { CertificatePair } from '../certificates/certificate-issuing.js';
 
 /** How a found cluster is reached: what its kubeconfig says. */
 export interface FoundServer {

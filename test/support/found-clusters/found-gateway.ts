@@ -1,12 +1,12 @@
-import type { ServingFiles } from '../../../support/certificates/serving-files.js';
-import { send } from '../../../support/clients/http-client.js';
-import { eventually } from '../../../support/eventually.js';
-import type { KnownUser } from '../../../support/fake-api-server/authentication.js';
-import { type FakeApiServer, startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
-import { startInProcess } from '../../../support/proxy/in-process.js';
-import { writeKubeconfig } from '../../../support/proxy/kubeconfig-file.js';
-import type { Scope } from '../../../support/scope.js';
-import { type FoundServer, kubeconfigOf, secretOf } from '../found-objects.js';
+import type { ServingFiles } from '../certificates/serving-files.js';
+import { send } from '../clients/http-client.js';
+import { eventually } from '../eventually.js';
+import type { KnownUser } from '../fake-api-server/authentication.js';
+import { type FakeApiServer, startFakeApiServer } from '../fake-api-server/fake-api-server.js';
+import { startInProcess } from '../proxy/in-process.js';
+import { writeKubeconfig } from '../proxy/kubeconfig-file.js';
+import type { Scope } from '../scope.js';
+import { type FoundServer, kubeconfigOf, secretOf } from './found-objects.js';
 
 /** The token of the Secret of a found cluster: there its user may do everything. */
 export const tokenOfSecret = 'token-of-the-secret';

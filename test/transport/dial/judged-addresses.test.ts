@@ -12,7 +12,7 @@ import { listenFor } from '../../support/ports.js';
 import { RecordedResponse, requestTo } from '../../support/transport/recorded-response.js';
 
 const authority = await createCertificateAuthority();
-const { certificate: cert, key } = await authority.server();
+const { certificate: cert, key } = await authority.server({ dns: ['judged.example'] });
 const trusting = lazySecureContext(Buffer.from(authority.certificate), {});
 const refusedAddress = '127.0.0.2';
 let count = 0;
@@ -148,9 +148,9 @@ it('A server whose addresses are judged is reached without a proxy, which would 
 });
 
 it('A server whose addresses are judged is verified by its name, and not by its address', async t => {
-  const made = await setUp(t, { protocol: 'https:', hostname: 'localhost' }, ['127.0.0.3']);
+  const made = await setUp(t, { protocol: 'https:', hostname: 'judged.example' }, ['127.0.0.3']);
   assert.equal((await answers(made.options, 'any')).status, 302);
-  assert.deepEqual([made.reached, made.names], [['127.0.0.3'], ['localhost']]);
+  assert.deepEqual([made.reached, made.names], [['127.0.0.3'], ['judged.example']]);
   t.mock.restoreAll();
   const other = await setUp(t, { protocol: 'https:' }, ['127.0.0.3']);
   const { failure } = await answers({ ...other.options, insecureSkipTlsVerify: false }, 'any');

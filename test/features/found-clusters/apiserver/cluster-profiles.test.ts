@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { send } from '../../../support/clients/http-client.js';
-import { eventually } from '../../../support/eventually.js';
+import { eventually, eventuallyPasses } from '../../../support/eventually.js';
 import type { ApiServer } from '../../../support/kube-apiserver/api-server.js';
 import { test } from '../../../support/kube-apiserver/api-server-test.js';
 import { startOwnApiServer } from '../../../support/kube-apiserver/run.js';
@@ -108,9 +108,11 @@ test('a ClusterProfile is a cluster that the plugin of its provider signs in to,
     const by = ask ?? (await start());
     await eventually(`it is found in ${version}`, async () => (await by(configMaps)).status === 200);
     assert.equal((await by(configMaps.replace('configmaps', 'pods'))).status, 403);
-    const { clusters } = (await by('/-/clusters')).json as { clusters: Record<string, unknown>[] };
-    const { state, condition } = clusters.find(({ name }) => name === `${namespace}.spoke-1`) ?? {};
-    assert.deepEqual([state, condition], ['ready', 'ControlPlaneHealthy: False: Gone: no heartbeat']);
+    await eventuallyPasses(async () => {
+      const { clusters } = (await by('/-/clusters')).json as { clusters: Record<string, unknown>[] };
+      const { state, condition } = clusters.find(({ name }) => name === `${namespace}.spoke-1`) ?? {};
+      assert.deepEqual([state, condition], ['ready', 'ControlPlaneHealthy: False: Gone: no heartbeat']);
+    });
   }
 
   const told = await plugin.told();

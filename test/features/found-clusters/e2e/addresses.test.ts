@@ -23,7 +23,7 @@ test('a found cluster is not reached at an address of this machine, and the gate
   const servers = {
     main: `127.0.0.1:${proxy.port}`,
     admin: `127.0.0.1:${await adminPort(proxy)}`,
-    name: `prod.example:${port}`,
+    name: `prod-${port}.example:${port}`,
     localhost: `localhost:${port}`,
     mapped: `[::ffff:127.0.0.1]:${port}`,
     translated: `[64:ff9b::127.0.0.1]:${port}`,

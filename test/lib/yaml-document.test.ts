@@ -123,7 +123,6 @@ describe('YAML with too much text', () => {
   it('is an error that says of what, and names the line', () => {
     for (const [text, problem] of [
       [`a: 1\n${'\n'.repeat(500_000)}`, /^file:\d{6}: more than 400000 pieces of text or lines$/],
-      [`[${'{},'.repeat(200_000)}]`, /^file:1: more than 400000 pieces of text or lines$/],
       [Array.from({ length: 130_000 }, (_, key) => `k${key}:\n`).join(''), /^file:\d{6}: more than 400000 /],
       // A bracket that opens a collection counts twice.
       [

@@ -70,20 +70,11 @@ test('a version of Node.js that is too old is told in one sentence, with those t
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
     return [status, stdout, stderr];
   };
-  for (const version of [
-    '6.17.1',
-    '16.20.2',
-    '18.20.8',
-    '20.10.0',
-    '20.18.3',
-    '21.7.3',
-    '22.12.0',
-    '23.11.1',
-  ]) {
+  for (const version of ['6.17.1', '18.20.8', '20.18.3', '22.12.0', '23.11.1']) {
     const sentence = `kube-api-proxy: Node.js ${version} is not supported: use 20.19+, 22.13+ or 24+\n`;
     assert.deepEqual(await run(version), [1, '', sentence]);
   }
-  for (const version of ['20.19.0', '20.20.2', '22.13.0', '22.23.3', '24.0.0', '25.2.1', '26.1.0', '100.0.0'])
+  for (const version of ['20.19.0', '22.13.0', '24.0.0', '100.0.0'])
     assert.deepEqual(await run(version), [0, `kube-api-proxy ${packageJson.version}\n`, ''], version);
 });
 

@@ -10,7 +10,7 @@ import { bookmarkLine, ServedList, type ServedWatch, type WatchedServer } from '
 import { WatchingClient } from './watching-client.js';
 
 /** The number of steps, over all seeds together. */
-const steps = Number(process.env['MODEL_STEPS'] ?? 36_000);
+const steps = Number(process.env['MODEL_STEPS'] ?? 24_000);
 const seeds = 12;
 
 /** A client, with what the test knows about it. */
@@ -290,6 +290,6 @@ describe('shared watches under random events', () => {
   }
 
   it('reach every possible state', () => {
-    for (const [what, count] of Object.entries(seen)) assert.ok(count > 20, `${what}: ${count}`);
+    for (const [what, count] of Object.entries(seen)) assert.ok(count > 10, `${what}: ${count}`);
   });
 });

@@ -471,7 +471,7 @@ describe('a shared watch that the API server ends', () => {
       clock.advance(10);
       const last = server.watches.at(-1);
       if (last === undefined || last === watch() || last.isOver || last.isAborted) continue;
-      step % 2 === 0 ? last.fail(failure) : last.open(503);
+      step % 2 === 0 ? last.fail(failure) : last.open(step % 3 === 0 ? 429 : 503);
     }
     assert.ok(client.ended instanceof Error);
     assert.ok(server.watches.length > 6 && server.watches.length < 40, `${server.watches.length} attempts`);

@@ -40,7 +40,6 @@ export class FilteringGateway {
     readonly ca: string | undefined,
     /** Replaces the tokens. Without users, each is the name of its user. */
     readonly writeTokens: (tokens: readonly string[], users?: readonly string[]) => Promise<unknown>,
-    readonly flags: readonly string[],
   ) {
     this.url = ca === undefined ? url : url.replace('http:', 'https:');
     this.port = Number(new URL(url).port);
@@ -70,15 +69,9 @@ export class FilteringGateway {
     };
     await writeTokens(users);
     const kubeconfig = await server.kubeconfig({ commonName: name, organizations: [] });
-    const given = [callersFlag(file), '--filter-namespaces', ...flags, ...(files?.flags ?? [])];
-    const proxy = await startInProcess(t, [`--kubeconfig=${kubeconfig}`, ...given]);
-    return new FilteringGateway(server, proxy.url, id, files?.authority.certificate, writeTokens, given);
-  }
-
-  /** Another gateway with the same callers, which reaches the API server by this kubeconfig. */
-  async beside(t: Scope, kubeconfig: string): Promise<FilteringGateway> {
-    const { url } = await startInProcess(t, [`--kubeconfig=${kubeconfig}`, ...this.flags]);
-    return new FilteringGateway(this.server, url, this.id, this.ca, this.writeTokens, this.flags);
+    const callers = [callersFlag(file), '--filter-namespaces', ...flags, ...(files?.flags ?? [])];
+    const proxy = await startInProcess(t, [`--kubeconfig=${kubeconfig}`, ...callers]);
+    return new FilteringGateway(server, proxy.url, id, files?.authority.certificate, writeTokens);
   }
 
   /** Makes a namespace whose name begins like this. */

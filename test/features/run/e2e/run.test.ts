@@ -117,10 +117,7 @@ test('arguments that make no sense are refused in one line each, before the comm
       [/^--unix-socket cannot/, /^--api-prefix/],
     ],
     [[flag, '-n', 'shop', ...command], [/^--namespace has no effect with run$/]],
-    [[flag, '--read-onyl', ...command], [/^unknown flag: --read-onyl \(did you mean --read-only\?\)$/]],
     [[flag, `--log-file=${made}/x`, ...command], [/^--log-file: .*made\/x: no such file$/]],
-    [['--kubeconfig=/gone', ...command], [/^--kubeconfig: \/gone: no such file$/]],
-    [[flag, '--context=gone', ...command], [/^--context: there is no context "gone"/]],
     [
       [flag, '--all-contexts', '--contexts=other', ...command],
       [/^--contexts does not match "test", the current context; choose another one with --context$/],

@@ -62,6 +62,11 @@ async function bench(settings: Settings): Promise<void> {
     ...(settings.programs.includes('shared-watches')
       ? ['shared-watches is kube-api-proxy --share-watches, and its ratios are to kube-api-proxy without it.']
       : []),
+    ...(settings.programs.some(name => name.startsWith('traced-'))
+      ? [
+          'traced-N is kube-api-proxy with N of a million requests traced, and its ratios are to kube-api-proxy.',
+        ]
+      : []),
     `${machine.processors}, ${machine.kernel}; ${names.join(', ')}.`,
     ...notes,
     ...found.doubts.map(doubt => `DOUBTFUL: ${doubt}`),

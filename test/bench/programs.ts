@@ -9,11 +9,17 @@ import type { ProgramName } from './workloads.js';
 export type Program = Awaited<ReturnType<typeof startProgram>>;
 
 /** Starts a program that forwards to an upstream, and waits until it prints its address. Its settings have their defaults. */
-export async function startProgram(run: Run, name: ProgramName, { kubeconfig }: Upstream) {
+export async function startProgram(run: Run, name: ProgramName, { kubeconfig, collector }: Upstream) {
   const { settings, tools, directory } = run;
   const flags = ['--port=0', `--kubeconfig=${kubeconfig}`];
-  const shared = name === 'shared-watches' ? ['--share-watches'] : [];
-  const own = [settings.node, '--v8-pool-size=1', settings.main, ...flags, ...shared, ...settings.args];
+  const [kind, rate] = name.split('-');
+  if (kind === 'traced' && collector === undefined) throw new Error(`${name} has no collector here`);
+  const more = {
+    shared: ['--share-watches'],
+    traced: [`--tracing-endpoint=${collector}`, `--tracing-sampling-rate-per-million=${rate}`],
+  };
+  const named = kind === 'shared' || kind === 'traced' ? more[kind] : [];
+  const own = [settings.node, '--v8-pool-size=1', settings.main, ...flags, ...named, ...settings.args];
   const isKubectl = name === 'kubectl';
   const command = isKubectl ? [tools.kubectl, 'proxy', ...flags] : own;
   // The log has one line per request, and goes to /dev/null.

@@ -71,8 +71,8 @@ export function summarize(samples: readonly Sample[], programs: readonly Program
       const own = all.filter(sample => sample.program === program);
       if (own.length === 0) return [];
       const summary = { program, metric, median: median(own.map(({ value }) => value)) };
-      // Shared watches are compared with unshared ones, everything else with kubectl proxy.
-      const reference = program === 'shared-watches' ? 'kube-api-proxy' : 'kubectl';
+      // Shared watches and tracing are compared with the program without them, everything else with kubectl proxy.
+      const reference = /^(?:shared|traced)-/.test(program) ? 'kube-api-proxy' : 'kubectl';
       const ratios = own.flatMap(({ round, value }) => {
         const other = all.find(sample => sample.round === round && sample.program === reference);
         return other === undefined || other.value === 0 ? [] : [value / other.value];

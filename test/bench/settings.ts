@@ -1,6 +1,12 @@
 import { parseArgs } from 'node:util';
 import { projectFile } from '../support/project.js';
-import { type ProgramName, programNames, type RequestWorkloadName, requestWorkloads } from './workloads.js';
+import {
+  defaultPrograms,
+  type ProgramName,
+  programNames,
+  type RequestWorkloadName,
+  requestWorkloads,
+} from './workloads.js';
 
 /** What is measured: starts, one of the request workloads, open watches, or informers that start at the same moment. */
 export type WorkloadName = 'start' | RequestWorkloadName | 'watch' | 'herd';
@@ -40,7 +46,7 @@ export const usage = `Usage: npm run bench -- [options]
   --warm-up N       seconds of load before a program's first measurement in a round (6)
   --watches N       open watches (1000)
   --only LIST       of ${workloadNames.join(',')}
-  --programs LIST   of ${programNames.join(',')} (all)
+  --programs LIST   of ${programNames.join(',')} (${defaultPrograms.join(',')})
   --node PATH       Node binary for this program
   --main PATH       main file of this program (dist/main.js)
   --args=TEXT       more flags of this program, separated by spaces
@@ -57,7 +63,7 @@ export function parseSettings(argv: readonly string[]): Settings | null {
       'warm-up': { type: 'string' },
       watches: { type: 'string' },
       only: { type: 'string', default: workloadNames.join(',') },
-      programs: { type: 'string', default: programNames.join(',') },
+      programs: { type: 'string', default: defaultPrograms.join(',') },
       node: { type: 'string', default: process.execPath },
       main: { type: 'string', default: projectFile('dist/main.js') },
       args: { type: 'string', default: '' },

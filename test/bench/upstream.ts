@@ -14,6 +14,8 @@ import { answerBody, answerFields, requestWorkloads } from './workloads.js';
 export interface Upstream {
   /** Has its address and the client certificate. */
   readonly kubeconfig: string;
+  /** URL of a collector of traces, which takes all. */
+  readonly collector?: string;
 }
 
 /** Writes the kubeconfig for a server on this port of loopback. */
@@ -39,7 +41,7 @@ export async function startRequestUpstream(run: Run, identity: ServerIdentity): 
     const file = await put(`${workload.name}.json`, answerBody(workload));
     locations.push(`location = ${workload.path} { alias ${file}; }`);
   }
-  const port = await freePort();
+  const [port, collectorPort] = [await freePort(), await freePort()];
   const fields = answerFields.map(([field, value]) => `add_header ${field} "${value}";`);
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   const configuration = `
@@ -72,6 +74,11 @@ http {
     location = /readyz { return 200 "ok"; }
     location = /version { return 200 "{}"; }
   }
+  server {
+    listen 127.0.0.1:${collectorPort};
+    client_max_body_size 64m;
+    location = /v1/traces { return 200; }
+  }
 }
 `;
   const file = await put('nginx.conf', configuration);
@@ -85,5 +92,5 @@ http {
     socket.destroy();
   });
   if (nginx.exitCode !== null) throw new Error(`nginx ended with ${nginx.exitCode}: ${stderr()}`);
-  return describeUpstream(identity, port);
+  return { ...(await describeUpstream(identity, port)), collector: `http://127.0.0.1:${collectorPort}` };
 }

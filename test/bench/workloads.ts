@@ -1,6 +1,12 @@
-/** What is compared: `shared-watches` is this program with --share-watches, only for watches. The table's columns have this order. */
-export const programNames = ['kube-api-proxy', 'shared-watches', 'kubectl'] as const;
-export type ProgramName = (typeof programNames)[number];
+/** What is compared unless the command line says it: `shared-watches` is this program with --share-watches, only for watches. */
+const usualPrograms = ['kube-api-proxy', 'shared-watches', 'kubectl'] as const;
+/** This program with a collector of traces, and so many of a million requests traced; only for plain requests. */
+const tracedPrograms = ['traced-0', 'traced-10000', 'traced-1000000'] as const;
+
+export type ProgramName = (typeof usualPrograms)[number] | (typeof tracedPrograms)[number];
+/** The table's columns have this order. */
+export const programNames: readonly ProgramName[] = [...usualPrograms, ...tracedPrograms];
+export const defaultPrograms: readonly ProgramName[] = usualPrograms;
 
 /** The names of the plain requests, as --only takes them. */
 export type RequestWorkloadName = 'get' | 'list' | 'large-list';

@@ -86,7 +86,7 @@ export class GuardChain {
       done(rejection as Error);
       return;
     }
-    for (const recording of request.record.recordings ?? []) recording.received();
+    for (const recording of request.record.recordings) recording.received();
     done();
   }
 

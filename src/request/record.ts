@@ -15,6 +15,8 @@ import type { Recording, RequestTrace } from '../observability/recorder.js';
 import type { CallObserver } from '../transport/upstream-call.js';
 import type { BegunRequest, EndReason, RecordParts, Revocation } from './recorded-request.js';
 
+const none: readonly Recording[] = [];
+
 /**
  * One request from its head to its last byte, or until its connection ends: writes its metrics, its log lines, and what recorders write of it.
  * It is told what happens to the request's call of the API server.
@@ -48,8 +50,8 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   isFiltered = false;
   /** The request's Audit-ID, from the API server's answer. */
   auditId: string | undefined;
-  /** What recorders write of the request; undefined without recorders, and for requests that are not counted. */
-  readonly recordings: readonly Recording[] | undefined;
+  /** What recorders write of the request; none of requests that are not counted. */
+  readonly recordings: readonly Recording[] = none;
   /** The Audit-ID that a recorder has given or taken over. */
   readonly ownAuditId: string | undefined;
   /** Its place in a trace; undefined without a recorder that traces. */
@@ -109,7 +111,7 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   }
 
   annotate(key: string, value: string): void {
-    for (const recording of this.recordings ?? []) recording.annotate(key, value);
+    for (const recording of this.recordings) recording.annotate(key, value);
   }
 
   #annotateTrace(): void {
@@ -130,7 +132,7 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   answeredUpstream(code: number, auditId: string | undefined): void {
     // A part of the head would keep the whole head, for as long as the request.
     this.auditId = this.longRunning && auditId !== undefined ? copyOf(auditId, 128) : auditId;
-    for (const recording of this.recordings ?? []) recording.answered?.(code, this.auditId);
+    for (const recording of this.recordings) recording.answered?.(code, this.auditId);
     // An API server with CORS answers OPTIONS with success for every path.
     this.hasSucceeded = isSuccess(code) && this.origin.method !== 'OPTIONS';
   }
@@ -141,7 +143,7 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
     this.#series?.opened(this);
     this.firstByteAfter = undefined;
     this.#annotateTrace();
-    for (const recording of this.recordings ?? []) recording.started(code);
+    for (const recording of this.recordings) recording.started(code);
     const { logger, logRequests, writeLine } = this.#parts;
     if (logRequests === 'all' && logger.isLevelEnabled('info'))
       writeLine('info', 'request open', this.origin, this.#fields());
@@ -185,7 +187,7 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
     const seconds = (performance.now() - this.#startedAt) / 1000;
     if (failure instanceof StatusError) failure.count(this);
     this.#annotateTrace();
-    for (const recording of this.recordings ?? []) recording.completed(this.code, failure);
+    for (const recording of this.recordings) recording.completed(this.code, failure);
     this.#log(this.#http2?.bytesSent ?? sent, seconds);
     this.#series?.ended(this, seconds, received, sent);
     // A server that is closing waits for its connections, and nothing else ends those that are kept alive.

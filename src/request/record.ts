@@ -13,6 +13,7 @@ import {
 } from '../observability/metrics/request-metrics.js';
 import type { Recording, RequestTrace } from '../observability/recorder.js';
 import type { CallObserver } from '../transport/upstream-call.js';
+import type { SentRequest } from '../transport/upstream-request.js';
 import type { BegunRequest, EndReason, RecordParts, Revocation } from './recorded-request.js';
 
 const none: readonly Recording[] = [];
@@ -64,8 +65,6 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   /** Who ended the request; the first value counts. */
   endedBy: EndReason | undefined;
   isRevoked = false;
-  /** Undefined without recorders: nothing else needs to know which user the request was sent as. */
-  readonly sent: CallObserver['sent'];
 
   constructor(request: BegunRequest, parts: RecordParts) {
     const { raw, mount, path, cluster, reply, http2 } = request;
@@ -87,9 +86,6 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
         this.ownAuditId = recordings.find(({ auditId }) => auditId !== undefined)?.auditId;
         this.trace = recordings.find(({ trace }) => trace !== undefined)?.trace;
         this.phases = this.trace?.phases;
-        this.sent = ({ user, host }) => {
-          for (const recording of recordings) recording.sentAs(user, host);
-        };
         const { cluster } = this.origin;
         if (cluster !== undefined) this.annotate('kube-api-proxy/cluster', cluster);
       }
@@ -108,6 +104,18 @@ export class RequestRecord implements CallObserver, FailureObserver, ServedReque
   onEnd(callback: () => void): void {
     if (this.hasEnded) callback();
     else this.#onEnd.push(callback);
+  }
+
+  /**
+   * Undefined without recorders: nothing else needs to know which user the request was sent as. With a function that the constructor made in
+   * its place, V8 freed hardly anything of a request before it looked at all memory: 40 MB more, and longer pauses.
+   */
+  get sent(): CallObserver['sent'] {
+    return this.recordings.length === 0 ? undefined : this.#sentAs;
+  }
+
+  #sentAs({ user, host }: SentRequest): void {
+    for (const recording of this.recordings) recording.sentAs(user, host);
   }
 
   annotate(key: string, value: string): void {

@@ -5,6 +5,7 @@ import { AuthenticationError, admitUser, type CallerRules } from '../../authenti
 import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import { type Clock, systemClock } from '../../lib/clock.js';
+import { isObject, type JsonObject } from '../../lib/json.js';
 import { EvaluationError } from '../common/cel/values.js';
 import type { VerifiedUser } from '../common/token-cache.js';
 import type { OidcKeys } from './keys.js';
@@ -26,6 +27,9 @@ export interface OidcVerification {
 /** Seconds that `nbf` may be in the future, as in the API server. `exp` has no leeway. */
 const notBeforeLeeway = 60;
 
+/** The first second that Go's `time.Unix` cannot hold. To the API server, a token that expires then has expired. */
+const endOfTime = 2 ** 63 - 62_135_596_800;
+
 /**
  * Checks the ID tokens of one issuer. Undefined for a token of another issuer, and for one that is not a JSON Web Token. Rejects with an
  * AuthenticationError for an invalid token, and with a StatusError of 503 if the issuer's keys cannot be fetched.
@@ -38,10 +42,45 @@ export function createIdTokenVerifier(
   return async token => {
     if (!issuers.includes(issuerOf(token) ?? '')) return undefined;
     const claims = await verify(token.text, issuers, verification);
-    const expires = Math.trunc(claims.exp as number) * 1000;
-    if (expires <= clock.now()) throw new AuthenticationError('the token has expired');
+    const seconds = Math.trunc(claims.exp as number);
+    const expires = seconds * 1000;
+    if (expires <= clock.now() || seconds >= endOfTime)
+      throw new AuthenticationError('the token has expired');
+    if (!isReadable(claims))
+      throw new AuthenticationError('a claim of the token has a wrong type, or no source');
     return { user: admitUser({ ...mapClaims(claims, mapping), expires }, rules), expires };
   };
+}
+
+/**
+ * Whether the API server can read the claims that have a type there (`idToken` of go-oidc v2.3), where null is like none. A distributed claim
+ * needs a source.
+ */
+function isReadable(claims: JsonObject): boolean {
+  const { aud, sub, nonce, at_hash: hash, iat } = claims;
+  const { _claim_names: names, _claim_sources: sources } = claims;
+  const [named, known] = [names ?? {}, sources ?? {}];
+  return (
+    [aud].flat().every(audience => typeof audience === 'string') &&
+    [sub, nonce, hash].every(isText) &&
+    (iat === undefined || Number.isFinite(iat)) &&
+    isObject(named) &&
+    isObject(known) &&
+    Object.values(named).every(
+      name => typeof name === 'string' && name !== '' && Object.hasOwn(known, name),
+    ) &&
+    Object.values(known).every(isSource)
+  );
+}
+
+function isSource(source: unknown): boolean {
+  return (
+    source === null || (isObject(source) && isText(source['endpoint']) && isText(source['access_token']))
+  );
+}
+
+function isText(value: unknown): boolean {
+  return typeof (value ?? '') === 'string';
 }
 
 /** An expression without a result refuses the token. */

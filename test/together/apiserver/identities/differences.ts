@@ -95,12 +95,6 @@ export const differences = {
     gateway: () => aliceWithoutGroups,
     isOfOwnMethods: true,
   },
-  unusedClaims: {
-    documented:
-      'an ID token with `=` at its end, a byte order mark, 10,000 levels, a parameter of its header twice, no end, or a wrong type where nothing reads it',
-    gateway: () => aliceWithoutGroups,
-    isOfOwnMethods: true,
-  },
   claimNames: {
     documented: 'an ID token with `EXP` besides `exp`, or another such pair',
     gateway: () => aliceWithoutGroups,

@@ -1,7 +1,7 @@
 /** Header fields in the form of Node's `rawHeaders`: name, value, name, value, … in order, spelled as sent. */
 export type RawHeaders = readonly string[];
 
-/** The most header fields of a request or an answer, and the most trailers. */
+/** The most header fields of a request or an answer. */
 export const maxFields = 1000;
 
 /** The octets that each field adds to the size of a list of fields, besides its name and value (RFC 9113, section 6.5.2). */

@@ -7,11 +7,9 @@ export interface Http2Answer {
   readonly stream: Duplex;
   /** Bytes of header fields and body so far, without frames and compression, which belong to the connection. */
   readonly bytesSent: number;
-  /** Whether trailers may follow a body of known length. Answers that come over HTTP/1.1 have none then (RFC 9112, section 7.1.2). */
-  mayHaveTrailers: boolean;
-  /** The largest head and the largest trailers for this client. */
+  /** The largest head for this client. */
   readonly maxHead: number;
-  /** Whether a head or trailers of these fields can be sent. */
+  /** Whether a head of these fields can be sent. */
   takes(fields: RawHeaders): boolean;
   /** Resets the stream before its answer is complete, after the bytes that are already written. The connection stays open. */
   cut(): void;

@@ -49,7 +49,7 @@ const forBrowsers: ReadonlySet<string> = new Set([
 const browserPrefixes = ['content-', 'x-kubernetes-', 'sec-websocket-'] as const;
 
 /**
- * Returns the value with which a field of a head or a trailer reaches the client; undefined if it must not reach it. `Access-Control-*` of
+ * Returns the value with which a field of a head reaches the client; undefined if it must not reach it. `Access-Control-*` of
  * the API server, or of a program behind a proxy subresource, is meant for browsers that send their own credential; here they would use that
  * of this proxy.
  *

@@ -9,7 +9,7 @@ import { UpstreamError } from '../transport/upstream-error.js';
 import type { DocumentPolicy } from './answer-fields.js';
 import { AnswerFrames } from './answer-frames.js';
 import { cut } from './endings.js';
-import { type HeadRequest, removeImpossible, responseHeaders, trailerFields } from './headers.js';
+import { type HeadRequest, responseHeaders } from './headers.js';
 import type { RoutedTrip } from './route.js';
 
 /**
@@ -34,8 +34,6 @@ export interface WriterContext extends DocumentPolicy {
 
 /** The request that the writer answers. */
 export interface WriterOwner {
-  /** Whether trailers may follow a body of known length: the answer may come over HTTP/2. */
-  readonly mayHaveTrailers: boolean;
   /** Whether the answer may be ended between two of its frames. */
   readonly mayBeEnded: boolean;
   /** The head of a long-running answer was written. */
@@ -107,9 +105,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
     const fields = responseHeaders({ statusCode, rawHeaders }, this.#request, this.#context);
     response.sendDate = false;
     if (this.#context.openStreams.ending) response.shouldKeepAlive = false;
-    if (this.#http2 !== undefined) this.#http2.mayHaveTrailers = this.#owner.mayHaveTrailers;
-    removeImpossible(fields, statusCode, response);
-    if (this.#http2 !== undefined) refuseTooLarge('head', fields.headers, this.#http2);
+    if (this.#http2 !== undefined) refuseTooLarge(fields.headers, this.#http2);
     response.writeHead(statusCode, statusMessage, fields.headers);
     if (!reply.sent) reply.hijack();
     this.#delimited = response.chunkedEncoding || fields.hasLength;
@@ -156,27 +152,13 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
     });
   }
 
-  end(trailers: string[]): void {
+  end(): void {
     if (this.state === 'over') return;
-    try {
-      this.#addTrailers(trailers);
-    } catch (error) {
-      this.error(error as Error);
-      return;
-    }
     this.#request.record.endedBy ??= 'upstream';
     this.close();
     if (this.#chunk === undefined) this.#response.end();
     else this.#response.end(this.#chunk);
     this.#chunk = undefined;
-  }
-
-  /** Throws if the trailers are too large for the client. */
-  #addTrailers(trailers: string[]): void {
-    if (trailers.length === 0 || !this.#response.chunkedEncoding) return;
-    const fields = trailerFields(trailers, this.#request, this.#context);
-    if (this.#http2 !== undefined) refuseTooLarge('trailers', fields.flat(), this.#http2);
-    this.#response.addTrailers(fields);
   }
 
   /** Answers with a Status if the answer has not begun. Otherwise it cuts the answer so that the client notices. */
@@ -284,9 +266,9 @@ function onTurnEnd(writer: ClientWriter): void {
 const nothing = Buffer.alloc(0);
 
 /** Throws an UpstreamError for fields that would cost the client its whole connection. */
-function refuseTooLarge(what: string, fields: RawHeaders, http2: Http2Answer): void {
+function refuseTooLarge(fields: RawHeaders, http2: Http2Answer): void {
   if (http2.takes(fields)) return;
-  const message = `the ${what} of the API server's answer exceeds the ${http2.maxHead} bytes of this HTTP/2 connection, or 65536 in one field; try HTTP/1.1`;
+  const message = `the head of the API server's answer exceeds the ${http2.maxHead} bytes of this HTTP/2 connection, or 65536 in one field; try HTTP/1.1`;
   throw new UpstreamError(502, 'protocol', message);
 }
 

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { forwardedFor } from '../http/forwarded-for.js';
 import { type RawHeaders, removeFields } from '../http/header-fields.js';
 import { withoutBearerProtocol } from '../kubernetes/bearer-protocol.js';
@@ -165,7 +164,6 @@ export interface ClientFields {
   contentType: string | undefined;
   auditId: string | undefined;
   hasLength: boolean;
-  hasTrailer: boolean;
 }
 
 /**
@@ -179,6 +177,11 @@ export function responseHeaders(
 ): ClientFields {
   const fields = inboundFields(rawHeaders, request, policy);
   const { headers } = fields;
+  // It has none (RFC 9110, section 8.6); HTTP/2 clients treat one as an error.
+  if (statusCode === 204 && fields.hasLength) {
+    removeFields(headers, 'content-length');
+    fields.hasLength = false;
+  }
   if (request.mount.relocates) relocate(headers, request);
   if (!isLeftToGuards(request, policy)) {
     const added = documentFields(statusCode, fields.contentType, request);
@@ -214,18 +217,11 @@ export function inboundFields(
   policy: DocumentPolicy,
 ): ClientFields {
   const named = namedByConnection(rawHeaders);
-  const fields: ClientFields = {
-    headers: [],
-    contentType: undefined,
-    auditId: undefined,
-    hasLength: false,
-    hasTrailer: false,
-  };
+  const fields: ClientFields = { headers: [], contentType: undefined, auditId: undefined, hasLength: false };
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] as string;
     const key = name.toLowerCase();
-    // Trailer announces fields after the body, which are sent on to the client too.
-    if ((hopByHop.has(key) && key !== 'trailer') || named?.has(key)) continue;
+    if (hopByHop.has(key) || named?.has(key)) continue;
     const value = clientValue(key, rawHeaders[index + 1] as string, request, policy);
     if (value === undefined) continue;
     fields.headers.push(name, value);
@@ -238,9 +234,6 @@ export function inboundFields(
         break;
       case 'content-length':
         fields.hasLength = true;
-        break;
-      case 'trailer':
-        fields.hasTrailer = true;
         break;
     }
   }
@@ -261,37 +254,4 @@ function namedByConnection(rawHeaders: RawHeaders): Set<string> | undefined {
     named.delete('content-length');
   }
   return named;
-}
-
-/**
- * Removes the fields that this answer cannot have. A 204 has no Content-Length (RFC 9110, section 8.6); HTTP/2 clients treat one as an error.
- * Trailers may follow any body of HTTP/2 (RFC 9113, section 8.1), but in HTTP/1.1 only chunks, and Node refuses to send a Trailer field
- * without them.
- */
-export function removeImpossible(fields: ClientFields, statusCode: number, { req }: ServerResponse): void {
-  if (fields.hasLength && statusCode === 204) {
-    removeFields(fields.headers, 'content-length');
-    fields.hasLength = false;
-  }
-  if (!fields.hasTrailer) return;
-  const hasBody = req.method !== 'HEAD' && statusCode !== 204 && statusCode !== 304;
-  const isChunked = req.httpVersion === '1.1' && !fields.hasLength;
-  if (!hasBody || !(isChunked || req.httpVersionMajor === 2)) removeFields(fields.headers, 'trailer');
-}
-
-/** Trailers for the client, in the form that Node accepts. Fields that are removed from a head are removed here too. */
-export function trailerFields(
-  trailers: RawHeaders,
-  request: FieldRequest,
-  policy: DocumentPolicy,
-): [string, string][] {
-  const fields: [string, string][] = [];
-  for (let index = 0; index < trailers.length; index += 2) {
-    const name = trailers[index] as string;
-    const key = name.toLowerCase();
-    if (hopByHop.has(key)) continue;
-    const value = clientValue(key, trailers[index + 1] as string, request, policy);
-    if (value !== undefined) fields.push([name, value]);
-  }
-  return fields;
 }

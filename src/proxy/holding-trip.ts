@@ -27,7 +27,7 @@ export class HeldAnswer extends HeldResponse {
         to.data(lastingBytes(body));
         to.idle();
       }
-      sink.end([]);
+      sink.end();
     } catch (error) {
       sink.error(error as Error);
     }
@@ -85,16 +85,16 @@ export abstract class HoldingTrip<Sink extends ResponseSink, Parts extends TripP
     this.#trip?.abort();
   }
 
-  end(trailers: string[]): void {
+  end(): void {
     const { held } = this;
     if (this.isOver) return;
     if (held !== undefined && held.ending === undefined) {
-      held.ending = trailers;
+      held.ending = 'whole';
       this.decide(held);
       return;
     }
     this.leave();
-    this.sink.end(trailers);
+    this.sink.end();
   }
 
   error(error: Error): void {

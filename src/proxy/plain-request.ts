@@ -66,10 +66,6 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
     return this.#writer.trip?.mayExpire === true || this.#context.openStreams.mayEnd(this.request);
   }
 
-  get mayHaveTrailers(): boolean {
-    return this.#connection === 'shared';
-  }
-
   offer(route: Route, request: UpstreamRequest, sink: ClientSink): RoutedTrip | undefined {
     return route.take(this.request, request, sink, this);
   }

@@ -86,7 +86,6 @@ function takesSocket(response: ServerResponse, socket: Socket): boolean {
  * connection, so that nothing that the client sends after it can bypass the guards.
  */
 export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<ResponseSink> {
-  readonly mayHaveTrailers = false;
   /** Nothing says where the answer of a refused upgrade may end. */
   readonly mayBeEnded = false;
   readonly #context: ProxyContext;
@@ -223,8 +222,8 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
     return body;
   }
 
-  end(trailers: string[]): void {
-    this.#writer.end(trailers);
+  end(): void {
+    this.#writer.end();
   }
 
   error(error: Error): void {

@@ -6,8 +6,8 @@ export class HeldResponse implements BodySink {
   readonly statusCode: number;
   readonly statusMessage: string;
   readonly headers: string[];
-  /** The trailers if it ended, or its error; undefined before its end. */
-  ending: string[] | Error | undefined;
+  /** Whether it is whole, or its error; undefined before its end. */
+  ending: 'whole' | Error | undefined;
   /** The part of the body that waits. */
   protected chunks: Buffer[] = [];
   /** The sink for the body, once the response is passed on. */

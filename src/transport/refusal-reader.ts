@@ -63,9 +63,9 @@ export class RefusalReader extends HeldResponse implements ResponseSink {
     if (this.#length > longest) this.#release();
   }
 
-  end(trailers: string[]): void {
+  end(): void {
     if (this.body !== undefined || this.#isOver) {
-      this.#finish(undefined, trailers);
+      this.#finish(undefined);
       return;
     }
     const { impersonation, missingRight } = this.#refusal;
@@ -73,14 +73,14 @@ export class RefusalReader extends HeldResponse implements ResponseSink {
     const groups = typeof impersonation === 'object' ? (namedUser(impersonation)?.groups ?? []) : [];
     const refused = refusedGroup(text, groups);
     if (refused === undefined && missingRight !== undefined && ofConstrained.test(text))
-      missingRight().then(error => this.#finish(error, trailers));
-    else this.#finish(refused, trailers);
+      missingRight().then(error => this.#finish(error));
+    else this.#finish(refused);
   }
 
-  #finish(refused: Error | undefined, trailers: string[]): void {
+  #finish(refused: Error | undefined): void {
     if (refused === undefined) this.#release();
     else this.#fail(refused);
-    if (!this.#isOver) this.#next.end(trailers);
+    if (!this.#isOver) this.#next.end();
   }
 
   error(error: Error): void {

@@ -52,8 +52,8 @@ export interface ResponseSink {
    * @returns The sink for the body. A wrapper that does not need the body returns the next sink's: otherwise a watch event cost 4 % more.
    */
   head(statusCode: number, statusMessage: string, headers: string[]): BodySink;
-  /** The response is complete. Trailers have the form of `headers` and are usually empty. */
-  end(trailers: string[]): void;
+  /** The response is complete. Its trailers, if there were any, are dropped (RFC 9110, section 6.5.1). */
+  end(): void;
   /** The response failed and will not be complete. */
   error(error: Error): void;
   /**

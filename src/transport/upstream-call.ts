@@ -204,7 +204,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
     const { ending } = response;
     if (ending === undefined) this.#lease?.resume();
     else if (ending instanceof Error) this.error(ending);
-    else this.end(ending);
+    else this.end();
   }
 
   /** Gives the sink the head, or throws the error that it gets instead. The sink gets the body directly, which saves 4 % of a watch event. */
@@ -242,12 +242,12 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
     return this.#sink.switched?.(response);
   }
 
-  end(trailers: string[]): void {
+  end(): void {
     this.#lease = undefined;
-    if (this.#held !== undefined) this.#held.ending = trailers;
+    if (this.#held !== undefined) this.#held.ending = 'whole';
     else if (this.state !== 'over') {
       this.#end('complete');
-      this.#sink.end(trailers);
+      this.#sink.end();
     }
   }
 

@@ -42,7 +42,7 @@ const cluster = {
 function answer(pool: FakePool, status: number, text: string, index = 0): void {
   pool.get(index).head(status);
   pool.get(index).body(text);
-  pool.get(index).sink.end([]);
+  pool.get(index).sink.end();
 }
 
 describe('a request of the proxy itself', () => {

@@ -21,7 +21,7 @@ function answering(name: string, status: number, text = '', protocol: 'http:' | 
       const lease = pool.leases.at(-1) ?? assert.fail();
       lease.head(status);
       lease.body(text);
-      lease.sink.end([]);
+      lease.sink.end();
     });
     return source.access();
   };

@@ -91,7 +91,7 @@ async function take({
         const text = typeof answer === 'string' ? answer : JSON.stringify(answer);
         for (const part of [text.slice(0, 9), text.slice(9)])
           if (part !== '') body.data(lastingBytes(Buffer.from(part)));
-        to.end([]);
+        to.end();
       });
       return { pause() {}, resume() {}, abort() {} };
     },

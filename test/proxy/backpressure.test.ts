@@ -251,7 +251,7 @@ function writerFor(response: ServerResponse, { isWatch }: Exchange): ClientWrite
   return new ClientWriter(
     request as never,
     { sandboxesProxiedPages: false, openStreams: { ending: false } },
-    { mayHaveTrailers: false, mayBeEnded: false, onOver() {} },
+    { mayBeEnded: false, onOver() {} },
   );
 }
 

@@ -64,7 +64,7 @@ describe('the phases of a call', () => {
     pool.get().head(200);
     pool.get().body('text');
     assert.equal(names(), 'head');
-    pool.get().sink.end([]);
+    pool.get().sink.end();
     assert.equal(names(), 'head body');
     assert.equal(told[0]?.to, told[1]?.from);
   });
@@ -132,7 +132,7 @@ describe('the phases of a call', () => {
     pool.get(2).head(401);
     await turn();
     pool.get(3).head(200);
-    pool.get(3).sink.end([]);
+    pool.get(3).sink.end();
     assert.equal(names(), 'head credential body head body');
   });
 
@@ -157,7 +157,7 @@ describe('the phases of a call', () => {
     );
     call.start();
     pool.get().head(200);
-    pool.get().sink.end([]);
+    pool.get().sink.end();
     assert.equal(clock.mock.callCount(), 2);
   });
 });

@@ -177,10 +177,10 @@ export class InitialStream implements RoundTrip, ResponseSink, BodySink {
     this.#body?.idle(most);
   }
 
-  end(trailers: string[]): void {
+  end(): void {
     this.stay();
     this.#owner.over();
-    this.#sink.end(trailers);
+    this.#sink.end();
   }
 
   error(error: Error): void {

@@ -138,16 +138,16 @@ export class WatchAttempt implements ResponseSink {
     }
     const { ending } = withheld;
     if (ending instanceof Error) this.error(ending);
-    else if (ending !== undefined) this.end(ending);
+    else if (ending !== undefined) this.end();
     else if (!this.#isPaused) this.#call.resume();
   }
 
-  end(trailers: string[]): void {
-    if (this.#withheld !== undefined) this.#withheld.ending = trailers;
+  end(): void {
+    if (this.#withheld !== undefined) this.#withheld.ending = 'whole';
     else if (!this.#isOver) {
       this.#over();
       this.#recorded();
-      this.#owner.end(trailers);
+      this.#owner.end();
     }
   }
 

@@ -257,7 +257,7 @@ export class Watcher implements RoundTrip, Turn, Guest {
   end(): void {
     if (this.isOver) return;
     this.abort();
-    this.#sink.end([]);
+    this.#sink.end();
   }
 
   /** Cuts the client off, because it reads too slowly. */

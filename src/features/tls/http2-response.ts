@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http';
-import { Http2ServerResponse } from 'node:http2';
+import { Http2ServerResponse, type ServerStreamResponseOptions } from 'node:http2';
 import {
   connectionSpecific,
   fieldListSize,
@@ -12,7 +12,7 @@ import type { Http2Request } from './http2-request.js';
 const nothing = Buffer.alloc(0);
 
 /**
- * The largest head and the largest trailers that are sent, as RFC 9113 counts them, and as for requests. For larger ones Node ends the whole
+ * The largest head that is sent, as RFC 9113 counts it, and as for requests. For a larger one Node ends the whole
  * connection, with all its streams (`maxSendHeaderBlockLength`), and so do clients with nghttp2, such as Node and curl: they take no head of
  * more than 9 frames of 16 KB, and say so in no SETTINGS.
  */
@@ -21,18 +21,15 @@ export const maxSentHead = 128 * 1024;
 const maxText = 64 * 1024;
 
 /**
- * The answer of an HTTP/2 stream, with the parts of a `ServerResponse` that the proxy uses: flat lists of headers, trailers, and an end
+ * The answer of an HTTP/2 stream, with the parts of a `ServerResponse` that the proxy uses: flat lists of headers, and an end
  * before the answer is complete.
  */
 export class Http2Response extends Http2ServerResponse implements Http2Answer {
-  /** As for a chunked answer of HTTP/1.1, the client notices that an answer is incomplete, and a Trailer field is allowed. */
+  /** As for a chunked answer of HTTP/1.1, the client notices that an answer is incomplete. */
   readonly chunkedEncoding = true;
   bytesSent = 0;
   /** Whether the proxy ended the stream, and not its client. */
   wasCut = false;
-  mayHaveTrailers = false;
-  /** Whether Node asks for trailers after the body. */
-  #hasTrailers = true;
   readonly callerIsKnown: () => void;
 
   constructor(request: Http2Request, callerIsKnown = () => {}) {
@@ -41,7 +38,7 @@ export class Http2Response extends Http2ServerResponse implements Http2Answer {
     Object.assign(this, { req: request });
   }
 
-  /** The largest head and the largest trailers for this client: no more than its SETTINGS_MAX_HEADER_LIST_SIZE. */
+  /** The largest head for this client: no more than its SETTINGS_MAX_HEADER_LIST_SIZE. */
   get maxHead(): number {
     return Math.min(maxSentHead, this.stream.session?.remoteSettings.maxHeaderListSize ?? maxSentHead);
   }
@@ -74,8 +71,7 @@ export class Http2Response extends Http2ServerResponse implements Http2Answer {
     // Throws for a code above 599, which Node cannot send.
     this.statusCode = statusCode;
     fields[':status'] = statusCode;
-    this.#hasTrailers = this.mayHaveTrailers || fields['content-length'] === undefined;
-    const options = { waitForTrailers: this.#hasTrailers, sendDate: this.sendDate };
+    const options: ServerStreamResponseOptions & { sendDate: boolean } = { sendDate: this.sendDate };
     stream.respond(fields, options);
     return this;
   }
@@ -92,10 +88,6 @@ export class Http2Response extends Http2ServerResponse implements Http2Answer {
     return super.write(chunk, ...rest);
   }
 
-  override addTrailers(trailers: OutgoingHttpHeaders | readonly (readonly [string, string])[]): void {
-    super.addTrailers(toFields(Array.isArray(trailers) ? trailers.flat() : trailers));
-  }
-
   cut(): void {
     const { stream } = this;
     if (!stream.headersSent) {
@@ -103,19 +95,10 @@ export class Http2Response extends Http2ServerResponse implements Http2Answer {
       return;
     }
     this.wasCut = true;
-    if (!this.#hasTrailers) {
-      // Node would send the end of the stream with the last bytes. An empty write would wait for a window.
-      const drop = () => setImmediate(() => this.drop());
-      if (stream.writableLength === 0) drop();
-      else stream.write(nothing, drop);
-      return;
-    }
-    // Node sends the end of the stream only after it has got the trailers that it asks for.
-    stream.removeAllListeners('wantTrailers').on('wantTrailers', () => {});
-    // `close` cannot be used: its reset waits while a write is in progress, and Node 26.10.0 aborts as above if the request ends meanwhile.
-    // The stream must not be destroyed immediately either: a callback of nghttp2 may not destroy a stream.
-    stream.once('finish', () => setImmediate(() => this.drop()));
-    stream.end();
+    // Node would send the end of the stream with the last bytes. An empty write would wait for a window.
+    const drop = () => setImmediate(() => this.drop());
+    if (stream.writableLength === 0) drop();
+    else stream.write(nothing, drop);
   }
 
   drop(): void {

@@ -235,9 +235,7 @@ export class Http2Session {
     const refuseRest = () => {
       if (!request.complete && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
     };
-    // Node asks for trailers at the end of an answer of unknown length. The answer may have none.
-    stream.once('wantTrailers', () => setImmediate(refuseRest));
-    // Other answers end without that question. They are sent one turn of the event loop after they are finished.
+    // An answer is sent one turn of the event loop after it is finished.
     stream.once('finish', () =>
       setImmediate(() => {
         if (stream.state.localClose === 1) refuseRest();

@@ -122,12 +122,12 @@ export class Http1Connection implements Lease, ResponseEvents {
     if (this.#sink !== undefined) this.#buffer.lend(chunk, this.#bodySink as BodySink);
   }
 
-  onEnd(trailers: string[]): void {
+  onEnd(): void {
     const sink = this.#sink;
     this.#sink = undefined;
     // The connection may now be idle for a minute. It must keep nothing of the response in memory.
     this.#bodySink = undefined;
-    sink?.end(trailers);
+    sink?.end();
   }
 
   /** The response is complete, and nothing has followed it so far. */

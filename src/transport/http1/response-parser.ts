@@ -21,8 +21,8 @@ export interface ResponseEvents {
   onSwitch(statusMessage: string, headers: string[]): void;
   /** A part of the body, without its framing; never empty. */
   onBody(chunk: Buffer): void;
-  /** The response is complete. Trailers have the form of `headers`; they are empty unless the response was chunked. */
-  onEnd(trailers: string[]): void;
+  /** The response is complete. Trailers are dropped. */
+  onEnd(): void;
 }
 
 /** The most bytes of a head, and of trailers: net/http's DefaultMaxHeaderBytes. */
@@ -41,8 +41,6 @@ const digits = /^\d{1,15}$/;
 /** A chunk size below 2^52, and chunk extensions (RFC 9112, section 7.1.1), which are ignored. */
 const chunkLine = new RegExp(`^([0-9A-Fa-f]{1,13})(?:;${token}(?:=(?:${token}|"(?:[^"\\\\]|\\\\.)*"))?)*$`);
 const closing = /(?:^|[\s,])close(?:$|[\s,])/i;
-/** Fields that are forbidden in trailers (RFC 9110, section 6.5.1). A recipient that merged them into the head would read another body. */
-const framing = /^(?:content-length|transfer-encoding|trailer)$/i;
 const nothing = Buffer.alloc(0);
 /** What `indexOf` returns if the terminator has not come yet. */
 const incomplete = -1;
@@ -99,7 +97,7 @@ export class ResponseParser {
 
   /** The server has ended the connection. Returns false if the response is incomplete. */
   close(): boolean {
-    if (this.#state === 'open') this.#finish([]);
+    if (this.#state === 'open') this.#finish();
     return this.#state === 'idle';
   }
 
@@ -116,7 +114,7 @@ export class ResponseParser {
       case 'chunk-end':
         return this.#readChunkEnd(chunk, at);
       case 'trailers':
-        return this.#readTrailers(chunk, at);
+        return this.#skipTrailers(chunk, at);
       case 'open':
         this.#events?.onBody(at === 0 ? chunk : chunk.subarray(at));
         return chunk.length;
@@ -150,7 +148,7 @@ export class ResponseParser {
     if (statusCode < 200) return next;
     this.#frame(statusCode, headers, { isOld: minor === '0' });
     this.#events?.onHead(statusCode, message, headers);
-    if (this.#state === 'idle') this.#finish([]);
+    if (this.#state === 'idle') this.#finish();
     return next;
   }
 
@@ -195,7 +193,7 @@ export class ResponseParser {
     this.#events?.onBody(end - at === chunk.length ? chunk : chunk.subarray(at, end));
     if (this.#left > 0) return end;
     if (this.#state === 'chunk') this.#state = 'chunk-end';
-    else this.#finish([]);
+    else this.#finish();
     return end;
   }
 
@@ -217,29 +215,26 @@ export class ResponseParser {
     return next;
   }
 
-  #readTrailers(chunk: Buffer, at: number): number {
+  #skipTrailers(chunk: Buffer, at: number): number {
     // Without trailers, an empty line follows the last chunk immediately.
     if (chunk[at] === carriageReturn) {
       const next = lineEnd(chunk, at);
-      if (next !== incomplete) this.#finish([]);
+      if (next !== incomplete) this.#finish();
       return next;
     }
     const end = this.#find(endOfHead, chunk, at, maxHeaderSize);
     if (end === incomplete) return incomplete;
-    const trailers = parseFields(splitLines(chunk.toString('latin1', at, end)), 0);
-    for (let index = 0; index < trailers.length; index += 2) {
-      if (framing.test(trailers[index] as string)) throw malformed('a trailer');
-    }
-    this.#finish(trailers);
+    parseFields(splitLines(chunk.toString('latin1', at, end)), 0);
+    this.#finish();
     return end + endOfHead.length;
   }
 
-  #finish(trailers: string[]): void {
+  #finish(): void {
     const events = this.#events;
     this.#events = undefined;
     this.#state = 'idle';
     this.persistent = this.#isKept;
-    events?.onEnd(trailers);
+    events?.onEnd();
   }
 
   /**

@@ -45,12 +45,11 @@ export function readHead(fields: readonly string[]): ResponseHead {
   return { statusCode, statusMessage: STATUS_CODES[statusCode] ?? '', headers, contentLength };
 }
 
-/** Reads the trailers of a response. Throws an Http2Error for a field that trailers must not contain, and for too many. */
-export function readTrailers(fields: readonly string[]): string[] {
+/** Throws an Http2Error for a field that trailers must not contain, and for too many. */
+export function checkTrailers(fields: readonly string[]): void {
   const trailers = readFields(fields, 0);
   if (trailers.some((name, index) => index % 2 === 0 && name === 'Content-Length'))
     throw malformed('a trailer');
-  return trailers;
 }
 
 function readFields(fields: readonly string[], from: number): string[] {

@@ -3,7 +3,7 @@ import type { ReadBuffer } from '../read-buffer.js';
 import type { BodySink, Lease, OutgoingRequest, ResponseSink } from '../round-trip.js';
 import { errorCode, firstStreamId, Http2Error, malformed, streamWindow } from './frames.js';
 import type { HeaderFields } from './header-block.js';
-import { readHead, readTrailers } from './heads.js';
+import { checkTrailers, readHead } from './heads.js';
 
 /** The connection that a stream belongs to. */
 export interface StreamOwner {
@@ -53,13 +53,14 @@ export class Http2Stream implements Lease {
     this.connection.start(this, request);
   }
 
-  /** A head (an informational one too), or trailers. Throws an error if the fields are neither. */
+  /** A head (an informational one too), or trailers, which are dropped. Throws an error for what is neither. */
   onHeaders(fields: HeaderFields, isEnd: boolean): void {
     this.#answered = true;
     if (fields instanceof Error) throw fields;
     if (this.#hasHead) {
       if (!isEnd) throw malformed('a second head');
-      this.#end(readTrailers(fields));
+      checkTrailers(fields);
+      this.#end();
       return;
     }
     const { statusCode, statusMessage, headers, contentLength } = readHead(fields);
@@ -71,7 +72,7 @@ export class Http2Stream implements Lease {
     const hasNoBody = statusCode === 204 || statusCode === 304;
     this.#left = hasNoBody ? 0 : contentLength;
     this.#bodySink = this.#sink?.head(statusCode, statusMessage, headers);
-    if (isEnd) this.#end([]);
+    if (isEnd) this.#end();
   }
 
   /**
@@ -93,7 +94,7 @@ export class Http2Stream implements Lease {
       this.connection.buffer.lend(chunk, this.#bodySink);
     }
     if (isEnd) {
-      this.#end([]);
+      this.#end();
       return;
     }
     if (this.#sink !== undefined) this.#bodySink?.idle();
@@ -101,12 +102,12 @@ export class Http2Stream implements Lease {
     if (!this.#paused) this.#acknowledge();
   }
 
-  #end(trailers: string[]): void {
+  #end(): void {
     if (this.#left !== undefined && this.#left > 0) throw malformed('a body shorter than its content-length');
     const sink = this.#sink;
     this.#sink = undefined;
     this.connection.leave(this);
-    sink?.end(trailers);
+    sink?.end();
   }
 
   /** The API server has reset the stream. */

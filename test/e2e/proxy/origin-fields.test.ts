@@ -61,7 +61,7 @@ const nameOf = (line: string) => line.slice(0, line.indexOf(':')).toLowerCase();
 const valuesOf = (lines: readonly string[], name: string) =>
   lines.filter(line => nameOf(line) === name).map(line => line.slice(line.indexOf(':') + 2));
 
-/** Fields of an answer, by who gets them: nobody, and not even in a trailer; those who get a page that is left to the guards; everybody; and all but browsers. */
+/** Fields of an answer, by who gets them: nobody; those who get a page that is left to the guards; everybody; and all but browsers. */
 const fields = {
   never: [
     'NEL: {"report_to":"x","max_age":2592000,"include_subdomains":true}',

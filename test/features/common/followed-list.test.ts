@@ -43,7 +43,7 @@ const latest = () => pool.leases.at(-1) as FakeLease;
 async function answer(status: number, body: unknown): Promise<void> {
   latest().head(status);
   latest().body(JSON.stringify(body));
-  latest().sink.end([]);
+  latest().sink.end();
   await turn();
 }
 
@@ -109,7 +109,7 @@ describe('a followed list', () => {
       'ns/one: green > undefined',
     ]);
     assert.deepEqual([list.size, list.get('ns/two')], [1, 'blue']);
-    latest().sink.end([]);
+    latest().sink.end();
     assert.deepEqual([list.isSynced, list.isOpen, list.problem], [true, false, undefined]);
     await pass(1_000);
     assert.deepEqual([...asked(), list.isOpen], [3, watchFrom(12), false]);
@@ -122,7 +122,7 @@ describe('a followed list', () => {
       await open(7, thing('one', 3, 'red'), thing('two', 4, 'blue'), thing('three', 5, 'red'));
       if (isEvent) error(410);
       else {
-        latest().sink.end([]);
+        latest().sink.end();
         await pass(1_000);
         await answer(410, {});
       }
@@ -198,7 +198,7 @@ describe('a followed list', () => {
     list.replaced();
     old.head(200);
     old.body(JSON.stringify({ metadata: { resourceVersion: '1' }, items: [thing('old', 1, 'red')] }));
-    old.sink.end([]);
+    old.sink.end();
     await turn();
     assert.deepEqual([changes, pool.leases.length], [[], 2]);
     await open(7);

@@ -167,7 +167,7 @@ describe('ClusterProfiles', () => {
       assert.equal(lease?.request.path, '/apis/multicluster.x-k8s.io');
       lease?.head(status);
       lease?.body(JSON.stringify(body));
-      lease?.sink.end([]);
+      lease?.sink.end();
       await found;
       return profiles.path('fleet');
     };

@@ -67,7 +67,7 @@ describe('the watches of several clients', () => {
     const body = watch().sink.head(200, 'OK', ['Content-Type', 'application/json']);
     await turn();
     body.data(lastingBytes(Buffer.from(server.write().line)));
-    watch().sink.end([]);
+    watch().sink.end();
     assert.equal(client.text, eventLine(101));
   });
 

@@ -110,7 +110,7 @@ export class ServedWatch implements RoundTrip {
   end(): void {
     this.isOver = true;
     this.overAt ??= this.#server.now();
-    this.sink.end([]);
+    this.sink.end();
   }
 
   fail(error = new Error('the connection broke')): void {

@@ -13,8 +13,6 @@ function streamOf(): ConstructorParameters<typeof Http2Request>[0] {
 
 const requestOf = (headers: object = {}, fields: readonly string[] = []) =>
   new Http2Request(streamOf(), {} as never, headers as never, fields);
-const pairs = (fields: readonly string[]) =>
-  fields.flatMap((name, index) => (index % 2 === 0 ? [[name, fields[index + 1] ?? ''] as const] : []));
 
 it('a request over HTTP/2 has its fields in the form of HTTP/1.1', () => {
   for (const [headers, fields, raw] of [
@@ -75,7 +73,4 @@ describe('header fields over HTTP/2 take time in proportion to their number:', (
   const names = ['Set-Cookie', 'Vary', 'Connection', 'Date', 'Content-Length'];
   it('of an answer', () =>
     assertLinearIn(names, fields => new Http2Response(requestOf()).writeHead(200, fields)));
-
-  it('of trailers', () =>
-    assertLinearIn(names, fields => new Http2Response(requestOf()).addTrailers(pairs(fields))));
 });

@@ -7,8 +7,7 @@ export interface ReadAnswer {
   readonly message: string;
   readonly headers: string[];
   readonly body: string;
-  /** Undefined while the answer is incomplete. */
-  readonly trailers: string[] | undefined;
+  readonly isWhole: boolean;
 }
 
 /** The result of reading a connection's bytes to their end, or up to the first invalid byte. */
@@ -35,7 +34,7 @@ interface Growing {
   message: string;
   headers: string[];
   parts: Buffer[];
-  trailers: string[] | undefined;
+  isWhole: boolean;
 }
 
 /** Passes the pieces to one parser, and expects the next answer when one is complete. It also checks the order of the events. */
@@ -50,7 +49,7 @@ export function readAnswers(pieces: Iterable<Buffer>, options: ReadOptions = {})
   const events: ResponseEvents = {
     onHead(status, message, headers) {
       assert.equal(open, undefined, 'one head an answer');
-      open = { status, message, headers, parts: [], trailers: undefined };
+      open = { status, message, headers, parts: [], isWhole: false };
       answers.push(open);
     },
     onSwitch() {
@@ -62,9 +61,9 @@ export function readAnswers(pieces: Iterable<Buffer>, options: ReadOptions = {})
       slices.push({ slice, copy: Buffer.from(slice) });
       open.parts.push(slice);
     },
-    onEnd(trailers) {
+    onEnd() {
       assert.ok(open !== undefined, 'a head before an end');
-      open.trailers = trailers;
+      open.isWhole = true;
       open = undefined;
     },
   };
@@ -77,7 +76,7 @@ export function readAnswers(pieces: Iterable<Buffer>, options: ReadOptions = {})
     ask();
     for (const piece of pieces) {
       parser.push(piece);
-      if (answers.at(-1)?.trailers !== undefined && asked === answers.length && asked < methods.length) ask();
+      if (answers.at(-1)?.isWhole && asked === answers.length && asked < methods.length) ask();
     }
     if (ends) whole = parser.close();
   } catch (thrown) {
@@ -86,12 +85,12 @@ export function readAnswers(pieces: Iterable<Buffer>, options: ReadOptions = {})
   for (const { slice, copy } of slices)
     assert.ok(slice.equals(copy), 'what was given is not written to again');
   return {
-    answers: answers.map(({ status, message, headers, parts, trailers }) => ({
+    answers: answers.map(({ status, message, headers, parts, isWhole }) => ({
       status,
       message,
       headers,
       body: Buffer.concat(parts).toString('latin1'),
-      trailers,
+      isWhole,
     })),
     error,
     persistent: parser.persistent,

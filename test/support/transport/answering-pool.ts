@@ -35,7 +35,7 @@ class AnsweringLease extends FakeLease {
       const { status, body, headers = [] } = answer;
       this.head(status, headers);
       this.body(typeof body === 'string' ? body : JSON.stringify(body));
-      if (isOpen()) sink.end([]);
+      if (isOpen()) sink.end();
     };
     respond().catch(error => isOpen() && sink.error(error));
   }

@@ -10,7 +10,8 @@ import type {
 export class RecordedResponse implements ResponseSink, BodySink {
   status = 0;
   headers: string[] = [];
-  trailers: string[] | undefined;
+  /** Whether the response was complete. */
+  whole = false;
   /** The body so far, one character per byte. */
   text = '';
   failure: (Error & { code?: string }) | undefined;
@@ -34,11 +35,6 @@ export class RecordedResponse implements ResponseSink, BodySink {
     });
   }
 
-  /** Whether the response was complete. */
-  get whole(): boolean {
-    return this.trailers !== undefined;
-  }
-
   head(status: number, _message: string, headers: string[]): BodySink {
     this.status = status;
     this.headers = headers;
@@ -56,9 +52,9 @@ export class RecordedResponse implements ResponseSink, BodySink {
     this.idles++;
   }
 
-  end(trailers: string[]): void {
+  end(): void {
     this.#end();
-    this.trailers = trailers;
+    this.whole = true;
     this.onEvent('end');
   }
 

@@ -208,7 +208,7 @@ describe('an answer', () => {
     assert.equal(exchange.text, 'hi');
     other.write('0\r\nC: d\r\n\r\n');
     await exchange.over;
-    assert.deepEqual([exchange.trailers, exchange.idles], [['C', 'd'], 2]);
+    assert.deepEqual([exchange.whole, exchange.text, exchange.idles], [true, 'hi', 2]);
   });
 
   it('ends with its head if it answers a HEAD', async () => {

@@ -18,7 +18,6 @@ interface Answer {
   readonly fields: readonly string[];
   /** One character per byte. */
   readonly body: string;
-  readonly trailers: readonly string[];
 }
 
 /** What a client has read from the frames of a server. */
@@ -76,10 +75,10 @@ async function readHere({ requests, frames }: SentFrames): Promise<Reading> {
   return reading;
 }
 
-function answerOf({ status, headers, text, trailers }: RecordedResponse): Answer | undefined {
-  if (trailers === undefined) return undefined;
+function answerOf({ status, headers, text, whole }: RecordedResponse): Answer | undefined {
+  if (!whole) return undefined;
   const lower = (name: string, index: number) => (index % 2 === 0 ? name.toLowerCase() : name);
-  return { status: String(status), fields: headers.map(lower), body: text, trailers: trailers.map(lower) };
+  return { status: String(status), fields: headers.map(lower), body: text };
 }
 
 async function readWithNode({ requests, frames }: SentFrames): Promise<Reading> {
@@ -107,12 +106,10 @@ async function readWithNode({ requests, frames }: SentFrames): Promise<Reading> 
 }
 
 function nodeAnswer(stream: ClientHttp2Stream): Promise<Answer | undefined> {
-  const heads: Record<string, string[]> = {};
-  for (const event of ['response', 'trailers']) {
-    stream.on(event, (_headers: unknown, _flags: number, raw: string[]) => {
-      heads[event] = [...raw];
-    });
-  }
+  let response: string[] | undefined;
+  stream.on('response', (_headers: unknown, _flags: number, raw?: string[]) => {
+    response = raw;
+  });
   let body = '';
   let isWhole = false;
   stream.on('data', (chunk: Buffer) => {
@@ -126,9 +123,8 @@ function nodeAnswer(stream: ClientHttp2Stream): Promise<Answer | undefined> {
   });
   return new Promise(resolve => {
     stream.on('close', () => {
-      const { response, trailers = [] } = heads;
       if (!isWhole || response === undefined || stream.rstCode !== 0) resolve(undefined);
-      else resolve({ status: response[1] as string, fields: response.slice(2), body, trailers });
+      else resolve({ status: response[1] as string, fields: response.slice(2), body });
     });
   });
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { readHead, readTrailers } from '../../../src/transport/http2/heads.js';
+import { checkTrailers, readHead } from '../../../src/transport/http2/heads.js';
 
 const ok = [':status', '200'];
 const malformed = { name: 'Http2Error', code: 'MALFORMED_HTTP2', wireCode: 1 };
@@ -79,14 +79,14 @@ describe('the head of an answer', () => {
 });
 
 it('trailers may be any fields but those of a head or of a connection', () => {
-  assert.deepEqual(readTrailers(['x-checksum', '1', 'x-b', '']), ['X-Checksum', '1', 'X-B', '']);
-  assert.deepEqual(readTrailers([]), []);
+  checkTrailers(['x-checksum', '1', 'x-b', '']);
+  checkTrailers([]);
   for (const name of [...connectionSpecific, 'content-length', ':status']) {
-    assert.throws(() => readTrailers([name, '1']), malformed, name);
+    assert.throws(() => checkTrailers([name, '1']), malformed, name);
   }
-  for (const field of illegal) assert.throws(() => readTrailers(field), malformed, JSON.stringify(field));
+  for (const field of illegal) assert.throws(() => checkTrailers(field), malformed, JSON.stringify(field));
   // Only names count: this is a value.
-  assert.deepEqual(readTrailers(['x', 'Content-Length']), ['X', 'Content-Length']);
+  checkTrailers(['x', 'Content-Length']);
 });
 
 it('an answer, an informational one too, has at most 1,000 header fields and 1,000 trailers', () => {
@@ -95,9 +95,10 @@ it('an answer, an informational one too, has at most 1,000 header fields and 1,0
   for (const read of [
     (count: number) => readHead([...ok, ...fields(count)]).headers,
     (count: number) => readHead([':status', '103', ...fields(count)]).headers,
-    (count: number) => readTrailers(fields(count)),
   ]) {
     assert.equal(read(1_000).length, 2_000);
     assert.throws(() => read(1_001), tooMany);
   }
+  checkTrailers(fields(1_000));
+  assert.throws(() => checkTrailers(fields(1_001)), tooMany);
 });

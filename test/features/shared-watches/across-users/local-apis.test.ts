@@ -60,7 +60,7 @@ class Apis {
     const { latest } = this;
     latest.head(status);
     latest.body(JSON.stringify(body));
-    latest.sink.end([]);
+    latest.sink.end();
     await turn();
   }
 

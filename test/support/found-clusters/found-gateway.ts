@@ -17,6 +17,8 @@ const namespace = 'fleet';
 /** What a gateway with found clusters is started with. */
 interface FoundGatewayOptions {
   readonly flags?: readonly string[];
+  /** Starts the program; by default in the test's own process. */
+  readonly run?: typeof startInProcess;
   /** Which loopback servers are allowed, as --clusters-from-servers; by default all at 127.0.0.1. */
   readonly servers?: string;
   /** By default it serves plain HTTP. */
@@ -28,7 +30,13 @@ interface FoundGatewayOptions {
 /** A gateway, the API server of `/`, which has the Secrets, and that of a found cluster. They end with the scope. */
 export async function startFoundGateway(
   scope: Scope,
-  { flags = [], tokens = {}, files, servers = '127\\.0\\.0\\.1' }: FoundGatewayOptions = {},
+  {
+    flags = [],
+    run = startInProcess,
+    tokens = {},
+    files,
+    servers = '127\\.0\\.0\\.1',
+  }: FoundGatewayOptions = {},
 ) {
   const admin = (username: string) => ({ username, groups: ['system:masters'] });
   const [home, found] = await Promise.all([
@@ -46,7 +54,7 @@ export async function startFoundGateway(
   const kubeconfig = await writeKubeconfig({
     ...{ server: home.url, ca: home.authority.certificate, token: tokenOfGateway },
   });
-  const proxy = await startInProcess(scope, [
+  const proxy = await run(scope, [
     ...[`--kubeconfig=${kubeconfig.path}`, '--reject-paths=', `--clusters-from=cluster-api:${namespace}`],
     ...[`--clusters-from-servers=${servers}`, ...flags],
     ...(files?.flags ?? []),

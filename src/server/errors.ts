@@ -1,20 +1,14 @@
 import type { FastifyInstance } from 'fastify';
-import { metrics } from '../endpoints/monitoring.js';
 import { Rejection } from '../guard/rejection.js';
 import { StatusError } from '../kubernetes/status.js';
-import { ownPrefix, unknownContextMount } from './mounts.js';
+import { unknownContextMount } from './mounts.js';
 
 /**
  * Answers every failure, and what is not served here, with a Status object.
  *
  * @param contexts Returns the names of all contexts; undefined if callers are not shown all of them.
- * @param adminPort That of the admin listener, which has the metrics then; undefined if there is none.
  */
-export function answerErrors(
-  app: FastifyInstance,
-  contexts: () => ReadonlySet<string> | undefined,
-  adminPort: number | undefined,
-): void {
+export function answerErrors(app: FastifyInstance, contexts: () => ReadonlySet<string> | undefined): void {
   app.setErrorHandler((error, { context: { record } }, reply) => {
     const failure = error instanceof StatusError ? error : toStatusError(error as Error);
     record.failure = failure;
@@ -33,10 +27,7 @@ export function answerErrors(
   });
   app.setNotFoundHandler(({ context: { mount, path } }) => {
     if (mount === unknownContextMount) throw unknownContext(contexts());
-    const asked = path.received.path;
-    const isElsewhere = adminPort !== undefined && asked === ownPrefix + metrics.name;
-    const place = isElsewhere ? `, but as /metrics on the port of --admin-port=${adminPort}` : '';
-    throw new StatusError(404, `${asked} is not served here${place}`);
+    throw new StatusError(404, `${path.received.path} is not served here`);
   });
 }
 

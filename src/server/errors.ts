@@ -36,8 +36,8 @@ function unknownContext(names: ReadonlySet<string> | undefined): StatusError {
   const list =
     names === undefined
       ? '/-/clusters lists those that you are shown'
-      : `the contexts are: ${[...names].map(name => JSON.stringify(name)).join(', ')}`;
-  return new StatusError(404, `there is no such context below /clusters/; ${list}`);
+      : `the clusters are: ${[...names].map(name => JSON.stringify(name)).join(', ')}`;
+  return new StatusError(404, `there is no such cluster below /clusters/; ${list}`);
 }
 
 /**

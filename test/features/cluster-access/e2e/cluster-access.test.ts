@@ -93,7 +93,7 @@ describe('with --cluster-access', () => {
     assert.equal(status, 404);
     assert.match(
       text,
-      /there is no such context below \/clusters\/; \/-\/clusters lists those that you are shown/,
+      /there is no such cluster below \/clusters\/; \/-\/clusters lists those that you are shown/,
     );
   });
 

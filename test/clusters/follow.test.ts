@@ -50,8 +50,10 @@ async function start(t: TestContext, content: unknown, more: Partial<FollowOptio
     },
     ...more,
   };
+  let followers = 0;
   const open = async (overrides = options.overrides) => {
     const opened = await followConfiguration({ ...options, overrides }, endpoint => endpoints.push(endpoint));
+    followers += 1;
     t.after(() => opened.close());
     return endpoints.at(-1) as Endpoint;
   };
@@ -62,7 +64,8 @@ async function start(t: TestContext, content: unknown, more: Partial<FollowOptio
       const before = problems.length;
       await write(next);
       await followed.poll();
-      await until(() => problems.length > before);
+      // Of each: otherwise the last one could take this change and the next one for one.
+      await until(() => problems.length >= before + followers);
       return endpoints.at(-1)?.context;
     },
   };

@@ -31,10 +31,11 @@ kubectlTest('the flags that the kustomization of deploy/gateway shows are added 
   assert.equal(stderr, '');
   const changed = optionsIn(parseAllDocuments(stdout).map(document => document.toJS() as Manifest));
   const oidc = { oidcIssuerUrl: 'https://login.example/realms/dev', oidcClientId: 'kube-api-proxy' };
+  const found = { servesClusters: true, clustersFrom: [{ kind: 'cluster-api', namespace: 'fleet' }] };
   // Lists of expressions are compared by their text.
   assert.equal(
     JSON.stringify(changed),
-    JSON.stringify({ ...optionsIn(manifests), ...oidc, serviceAccountsByName: true }),
+    JSON.stringify({ ...optionsIn(manifests), ...oidc, ...found, serviceAccountsByName: true }),
   );
 });
 

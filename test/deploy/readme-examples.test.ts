@@ -61,7 +61,7 @@ test('the program accepts every command line of the documents, and its callers u
       assert.deepEqual(problems, [], command);
       if (options.unixSocket !== '') continue;
       const callers = commands.reduce((text, whole) => text.replace(whole, ''), block);
-      for (const [, scheme, port] of callers.matchAll(/(https?):\/\/[\w.]+(?::(\d+))?/g)) {
+      for (const [, scheme, port] of callers.matchAll(/(?<!"server": ")(https?):\/\/[\w.]+(?::(\d+))?/g)) {
         calls += 1;
         assert.equal(Number(port ?? (scheme === 'https' ? 443 : 80)), options.port, block);
       }

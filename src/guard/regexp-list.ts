@@ -27,12 +27,18 @@ function inOrder(prefix: string, first: string, second: string): Matcher {
 
 const everything: Matcher = () => true;
 
+/** A `.` matches no line feed. */
+const oneLine: Matcher = text => !text.includes('\n');
+
 /** The defaults, and the usual "match everything", run for every request, so they must not need an automaton. */
 const shortcuts: ReadonlyMap<string, Matcher> = new Map<string, Matcher>([
   ['.*', everything],
   ['^.*', everything],
   ['^*$', everything],
   ['^$', text => text === ''],
+  ['^localhost$', text => text === 'localhost'],
+  ['^127\\.0\\.0\\.1$', text => text === '127.0.0.1'],
+  ['^\\[::1\\]$', text => text === '[::1]'],
   ['^/api/.*/pods/.*/exec', inOrder('/api/', '/pods/', '/exec')],
   ['^/api/.*/pods/.*/attach', inOrder('/api/', '/pods/', '/attach')],
 ]);
@@ -45,6 +51,8 @@ function compileExpression(expression: string): Matcher {
 }
 
 function compileWhole(expression: string): Matcher {
+  // The default.
+  if (expression === '.*') return oneLine;
   const re = compileRe2(expression);
   return text => re.matches(text);
 }

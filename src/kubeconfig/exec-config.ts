@@ -67,7 +67,9 @@ function readApiVersion(value: unknown, report: Report): ExecApiVersion | undefi
   if (apiVersion !== undefined) return apiVersion;
   const wanted = `use ${execApiVersions.join(' or ')}`;
   if (value === '') report(`exec.apiVersion must be set: ${wanted}`);
-  else report(`exec.apiVersion ${JSON.stringify(value)} is not known: ${wanted}`);
+  else if (value === 'client.authentication.k8s.io/v1alpha1') {
+    report(`exec.apiVersion ${value} is no longer supported: ${wanted}, after an update of the plugin`);
+  } else report(`exec.apiVersion ${JSON.stringify(value)} is not known: ${wanted}`);
   return undefined;
 }
 

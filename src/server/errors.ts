@@ -1,14 +1,20 @@
 import type { FastifyInstance } from 'fastify';
+import { metrics } from '../endpoints/monitoring.js';
 import { Rejection } from '../guard/rejection.js';
 import { StatusError } from '../kubernetes/status.js';
-import { unknownContextMount } from './mounts.js';
+import { ownPrefix, unknownContextMount } from './mounts.js';
 
 /**
  * Answers every failure, and what is not served here, with a Status object.
  *
  * @param contexts Returns the names of all contexts; undefined if callers are not shown all of them.
+ * @param adminPort That of the admin listener, which has the metrics then; undefined if there is none.
  */
-export function answerErrors(app: FastifyInstance, contexts: () => ReadonlySet<string> | undefined): void {
+export function answerErrors(
+  app: FastifyInstance,
+  contexts: () => ReadonlySet<string> | undefined,
+  adminPort: number | undefined,
+): void {
   app.setErrorHandler((error, { context: { record } }, reply) => {
     const failure = error instanceof StatusError ? error : toStatusError(error as Error);
     record.failure = failure;
@@ -27,7 +33,10 @@ export function answerErrors(app: FastifyInstance, contexts: () => ReadonlySet<s
   });
   app.setNotFoundHandler(({ context: { mount, path } }) => {
     if (mount === unknownContextMount) throw unknownContext(contexts());
-    throw new StatusError(404, `${path.received.path} is not served here`);
+    const asked = path.received.path;
+    const isElsewhere = adminPort !== undefined && asked === ownPrefix + metrics.name;
+    const place = isElsewhere ? `, but as /metrics on the port of --admin-port=${adminPort}` : '';
+    throw new StatusError(404, `${asked} is not served here${place}`);
   });
 }
 

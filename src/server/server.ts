@@ -146,7 +146,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     done(null, authentication?.strangers.counted(request.raw, reply, payload) ?? payload);
   });
 
-  answerErrors(app, () => (showClusters === undefined ? registry.names : undefined));
+  answerErrors(app, () => (showClusters === undefined ? registry.names : undefined), options.adminPort);
 
   const callers = followCallers(parts);
   const objections = new Objections(parts);

@@ -57,6 +57,8 @@ describe('a list of regular expressions', () => {
   it('needs no automaton if it matches everything', () => {
     const [one, ...others] = ['.*', '^.*', '^*$'].map(source => compile(source).matches);
     for (const other of others) assert.equal(other, one);
+    const whole = () => parsedValue(wholeRegexpList, '.*').matches;
+    assert.equal(whole(), whole());
   });
 
   it('is found anywhere in the text unless it is anchored, at line breaks as in Go, and matches nothing if it is empty', () => {

@@ -71,7 +71,7 @@ describe('the exec of a user', () => {
       [{ interactiveMode: 'always' }, 'exec.interactiveMode "always" is not Never, IfAvailable or Always'],
       [
         { apiVersion: 'client.authentication.k8s.io/v1alpha1' },
-        'exec.apiVersion "client.authentication.k8s.io/v1alpha1" is not known: use client.authentication.k8s.io/v1 or client.authentication.k8s.io/v1beta1',
+        'exec.apiVersion client.authentication.k8s.io/v1alpha1 is no longer supported: use client.authentication.k8s.io/v1 or client.authentication.k8s.io/v1beta1, after an update of the plugin',
       ],
       [
         { apiVersion: 'v1' },

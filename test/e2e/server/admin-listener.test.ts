@@ -25,13 +25,13 @@ test('the admin listener serves the metrics and the health of the proxy under an
   assert.match(ready.text, /^\[\+\]credentials ok\n\[\+\]upstream ok\n\[\+\]shutdown ok\n/m);
 });
 
-test('metrics are on the admin listener alone then: the main one answers 404 and lists them no more', async () => {
+test('metrics are on the admin listener alone then: the main one answers 404, names the port and lists them no more', async () => {
   const seen = server.requests.length;
   for (const path of ['/-/metrics', '/-/metrics?x']) {
     const { status, text } = await send(proxy.port, path);
     assert.equal(status, 404, path);
     const { message } = JSON.parse(text) as { message: string };
-    assert.equal(message, '/-/metrics is not served here');
+    assert.equal(message, '/-/metrics is not served here, but as /metrics on the port of --admin-port=0');
   }
   assert.equal((await send(proxy.port, '/-/metrics', { method: 'HEAD' })).status, 404);
   const upgrade = await connectRaw(proxy.port);

@@ -79,6 +79,7 @@ function createRequest(faults: ReadonlySet<string>, upgrade: boolean): RequestCo
   request.record = {
     longRunning: false,
     hasEnded: false,
+    recordings: [],
     onEnd() {},
     received() {},
     annotate() {},

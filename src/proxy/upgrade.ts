@@ -27,26 +27,29 @@ import { cut, endUpgraded } from './endings.js';
 import { farewell, isSpdy, isWebSocket, lastEvent } from './farewell.js';
 import { switchingProtocols } from './headers.js';
 import { longestEnd, type OpenStream, type StreamEnd } from './open-streams.js';
+import { hasTurn, maxEarlyBytes, PipelinedUpgrade } from './pipelined-upgrade.js';
 import { Relay } from './relay/relay.js';
 import { WebSocketFrames } from './relay/websocket-frames.js';
 import type { Onward, Route, RoutedTrip } from './route.js';
 import { streamQuestions } from './stream-questions.js';
 
-/** The bytes that followed a request's head. Kept from Node's `upgrade` event until the handler needs them. */
-const earlyBytes = new WeakMap<IncomingMessage, Buffer>();
+/** The client's socket, and the bytes that followed its request head. Kept from Node's `upgrade` event until the handler needs them. */
+interface UpgradeSocket {
+  readonly socket: Socket;
+  readonly early: readonly Buffer[];
+}
 
-/** If a client sends more bytes than this behind an upgrade that has no answer yet, its socket is paused. */
-const maxEarlyBytes = 64 * 1024;
+const sockets = new WeakMap<IncomingMessage, UpgradeSocket>();
 
 /**
  * Passes upgrade requests through the same hooks and routes as all other requests. Each gets an ordinary response, so that a rejection can
- * be written and ends the connection. The handler may take over the socket instead. An upgrade behind a request of its connection that has no
- * answer yet (RFC 9112, section 9.3.2) is dropped with all that follows it; the connection ends when it has been idle after that answer.
+ * be written and ends the connection. The handler may take over the socket instead.
  *
  * @param strangers Undefined if callers are not authenticated.
  */
 export function listenForUpgrades(
   app: Pick<FastifyInstance, 'server' | 'routing'>,
+  patience: number,
   strangers?: { add(request: IncomingMessage, answer: ServerResponse): void },
 ): void {
   app.server.on('upgrade', (request: IncomingMessage, duplex: Duplex, head: Buffer) => {
@@ -54,30 +57,19 @@ export function listenForUpgrades(
     // Node has removed its own listeners. Without one, a reset would end the process.
     socket.on('error', () => socket.destroy());
     const response = new ServerResponse(request);
-    if (!takesSocket(response, socket)) {
-      // Node sets the limit for idle connections, and has removed its listener for it.
-      socket.once('timeout', () => socket.destroy()).resume();
-      return;
-    }
     // The answer to a refused upgrade ends the connection.
     response.shouldKeepAlive = false;
     strangers?.add(request, response);
-    // Node has removed its own listener. Without one, a large rejection would wait forever.
-    socket.on('drain', () => response.emit('drain'));
-    response.once('finish', () => socket.destroySoon());
-    earlyBytes.set(request, head);
-    app.routing(request, response);
+    const begin = (behind: readonly Buffer[]) => {
+      // Node has removed its own listener. Without one, a large rejection would wait forever.
+      socket.on('drain', () => response.emit('drain'));
+      response.once('finish', () => socket.destroySoon());
+      sockets.set(request, { socket, early: head.length > 0 ? [head, ...behind] : behind });
+      app.routing(request, response);
+    };
+    if (hasTurn(response, socket)) begin([]);
+    else new PipelinedUpgrade(socket, response, patience, begin).wait();
   });
-}
-
-/** Gives the connection to an answer. Returns false if the answer to an earlier request has it. */
-function takesSocket(response: ServerResponse, socket: Socket): boolean {
-  try {
-    response.assignSocket(socket);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**
@@ -102,13 +94,12 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
   #stopEnding: (() => void) | undefined;
 
   constructor(context: ProxyContext, request: OpenRequest) {
-    const { socket } = request.raw;
-    const head = earlyBytes.get(request.raw) as Buffer;
+    const { socket, early } = sockets.get(request.raw) as UpgradeSocket;
     this.#context = context;
     this.request = request;
     this.#response = request.reply.raw;
     this.#client = socket;
-    this.#early = head.length > 0 ? [head] : [];
+    this.#early = [...early];
     this.#writer = new ClientWriter(request, context, this);
     const late = () => new UpstreamError(504, 'timeout', 'the API server does not answer the upgrade');
     // The client's bytes have waited too long for an answer.

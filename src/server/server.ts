@@ -210,7 +210,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     },
   });
   const routing = behindBasePath((request, response) => app.routing(request, response));
-  listenForUpgrades({ server: app.server, routing }, authentication?.strangers);
+  listenForUpgrades({ server: app.server, routing }, clientPatience, authentication?.strangers);
   app.server.on('connect', (_request, socket) => {
     metrics.rejected('bad_request');
     refuseConnect(socket as Socket);

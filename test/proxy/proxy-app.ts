@@ -108,7 +108,7 @@ export async function startProxyApp({
   });
   app.setErrorHandler((error: StatusError, _request, reply) => reply.code(error.code).send(error.toStatus()));
   await app.register(proxyPlugin, { route: '/api', context });
-  listenForUpgrades(app);
+  listenForUpgrades(app, 25_000);
   const port = await listen(app.server);
   await app.ready();
   return {

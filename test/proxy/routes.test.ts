@@ -3,7 +3,6 @@ import http, { type IncomingMessage } from 'node:http';
 import { after, test } from 'node:test';
 import { fieldValue } from '../../src/http/header-fields.js';
 import type { Route } from '../../src/proxy/route.js';
-import { listenForUpgrades } from '../../src/proxy/upgrade.js';
 import { lastingBytes } from '../../src/transport/borrowed-bytes.js';
 import type { ResponseSink } from '../../src/transport/round-trip.js';
 import { send } from '../support/clients/http-client.js';
@@ -116,18 +115,20 @@ test('a plain request has a length if its client says one, and may be sent twice
   }
 });
 
-test('an upgrade behind another request of its connection is dropped with what follows it, and the answer before it arrives', async t => {
-  const server = http.createServer({ keepAliveTimeout: 100 }, (request, response) => {
-    request.resume().once('end', () => setImmediate(() => response.end('first')));
+test('an upgrade behind another request of its connection waits, and then gets each byte that came with it', async t => {
+  const echo = http.createServer((_request, response) => response.end('first'));
+  echo.on('upgrade', (_request, socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+    socket.pipe(socket);
   });
-  const routed: unknown[] = [];
-  listenForUpgrades({ server, routing: request => routed.push(request.url) });
-  const client = await connectRaw(await listenFor(t, server));
-  const post = 'POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody';
+  const behind = await startProxyApp({ upstreamPort: await listenFor(t, echo), patience: 25_000 });
+  t.after(() => behind.close());
+  const client = await connectRaw(behind.port);
   const upgrade = 'GET /y HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n';
-  client.write(`${post}${upgrade}${post}`);
-  assert.match(await client.untilClosed(), /^HTTP\/1\.1 200 [\s\S]*\r\n\r\nfirst$/);
-  assert.deepEqual(routed, []);
+  client.write(`GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n${upgrade}early`);
+  await client.until(/first[\s\S]* 101 [\s\S]*\r\n\r\nearly$/);
+  client.socket.end(' late');
+  assert.match(await client.untilClosed(), /\r\n\r\nearly late$/);
 });
 
 test('an upgrade is offered to no route that takes plain requests alone', async () => {

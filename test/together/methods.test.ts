@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bothLegs, passed, probe } from '../e2e/credential-probe.js';
 import { assertStatus, send } from '../e2e/leg.js';
-import { startSigningIssuer } from '../features/oidc/signing-issuer.js';
 import { createCertificateAuthority } from '../support/certificates/certificates.js';
 import { eventually } from '../support/eventually.js';
 import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../support/identities/oidc-signer.js';
+import { startSigningIssuer } from '../support/identities/signing-issuer.js';
 import { startGateway } from '../support/proxy/stack.js';
 
 test('tokens of a file, of an issuer and of the cluster work together, and each one is asked of its own method', async t => {

@@ -3,8 +3,9 @@ import { spawnSync } from 'node:child_process';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { after, type TestContext, test } from 'node:test';
-import { connectRaw, type RawConnection } from '../../support/clients/raw-http.js';
+import { connectRaw, type RawConnection, watchRaw } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
+import { connectToListener } from '../../support/proxy/encrypted.js';
 import type { RunningProgram } from '../../support/proxy/in-process.js';
 import { startProxyFor } from '../../support/proxy/proxy.js';
 import { startStack } from '../../support/proxy/stack.js';
@@ -62,6 +63,85 @@ test('an Upgrade field of an HTTP/1.0 request is ignored', async t => {
     assert.match(await client.untilClosed(), /^HTTP\/1\.1 404 /);
     assert.equal(clientRequests(server).at(-1)?.headers['upgrade'], undefined);
   }
+});
+
+test('an upgrade behind other requests waits for their answers, over plain HTTP and TLS', async t => {
+  const secure = await startStack(t, { server, flags: ['--reject-paths='], tls: true });
+  let answer: (() => void) | undefined;
+  let over = 0;
+  t.after(
+    server.intercept((request, response) => {
+      if (request.url !== '/slow') return false;
+      response.once('close', () => {
+        over += 1;
+      });
+      request.resume().once('end', () => {
+        answer = () => response.end(`slow ${request.method}`);
+      });
+      return true;
+    }),
+  );
+  let arrived = 0;
+  serveUpgrade(t, '/behind', (socket, head) => {
+    arrived += 1;
+    socket.write(Buffer.concat([Buffer.from(switching), head]));
+    socket.pipe(socket);
+  });
+  const post = 'POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody';
+  const get = 'GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n';
+  const connections = [
+    () => connect(t),
+    async () => {
+      const socket = connectToListener(secure);
+      t.after(() => socket.destroy());
+      return watchRaw(socket.on('error', () => {}));
+    },
+  ];
+  const answerNext = async () => {
+    await eventually('a request', () => answer !== undefined);
+    answer?.();
+    answer = undefined;
+  };
+  for (const open of connections) {
+    for (const before of [[post], [get], [get, post], [post, get, post]]) {
+      arrived = 0;
+      const client = await open();
+      const early = 'e'.repeat(100_000);
+      client.write(before.join('') + upgradeRequest('/behind') + early.slice(0, 10));
+      await eventually('the first request', () => answer !== undefined);
+      client.write(early.slice(10));
+      for (const _ of before) {
+        assert.equal(arrived, 0);
+        await answerNext();
+      }
+      await eventually('the echo', () => client.received().endsWith(early));
+      const bodies = client.received().match(/slow [A-Z]+(?=HTTP)|HTTP\/1\.1 101/g);
+      assert.deepEqual(bodies, [...before.map(one => `slow ${one.split(' ')[0]}`), 'HTTP/1.1 101']);
+      client.write('later');
+      await eventually('more of it', () => client.received().endsWith('later'));
+      client.destroy();
+    }
+    // A guard refuses it in its turn.
+    const refused = await open();
+    refused.write(post + upgradeRequest('/behind').replace('localhost', 'evil.example'));
+    await answerNext();
+    assert.match(await refused.untilClosed(), /slow POST[\s\S]*HTTP\/1\.1 403 /);
+    // An answer that ends the connection ends it for the upgrade too.
+    const ended = await open();
+    ended.write(
+      `POST /slow HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n${upgradeRequest('/behind')}`,
+    );
+    assert.match(await ended.untilClosed(), /^HTTP\/1\.1 400 /);
+  }
+  // An upgrade is never sent for a client that has left.
+  arrived = 0;
+  const leaving = await connect(t);
+  leaving.write(post + upgradeRequest('/behind'));
+  await eventually('the request', () => answer !== undefined);
+  const before = over;
+  leaving.socket.resetAndDestroy();
+  await eventually('the end of the request before it', () => over > before);
+  assert.equal(arrived, 0);
 });
 
 test('SIGTERM leaves an open upgrade a short grace period, cuts it, and ends one that waits for the API server with a 503', async t => {

@@ -6,11 +6,11 @@ import { ask, connectHttp2 } from '../support/clients/http2-client.js';
 import { kubectl, kubectlTest } from '../support/clients/kubectl.js';
 import { embeddedApiServer } from '../support/embedded-api-server.js';
 import { until } from '../support/eventually.js';
-import { startSigningIssuer } from '../support/identities/signing-issuer.js';
 import { proxyToken, twoUsers } from '../support/identities/two-users.js';
 import { createChainFiles } from '../support/proxy/many-clusters.js';
 import { startGateway } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
+import { startSigningIssuer } from './signing-issuer.js';
 
 /** Runs kubectl with a kubeconfig, without an input for prompts. */
 async function whoami(text: string, env: Record<string, string> = {}, home = temporaryFolder()) {

@@ -6,8 +6,8 @@ import { createCertificateAuthority } from '../support/certificates/certificates
 import { eventually } from '../support/eventually.js';
 import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
 import { createOidcSigner } from '../support/identities/oidc-signer.js';
-import { startSigningIssuer } from '../support/identities/signing-issuer.js';
 import { startGateway } from '../support/proxy/stack.js';
+import { startSigningIssuer } from './signing-issuer.js';
 
 test('tokens of a file, of an issuer and of the cluster work together, and each one is asked of its own method', async t => {
   const { flags, sign } = await startSigningIssuer(t, await createCertificateAuthority());

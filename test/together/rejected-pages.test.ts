@@ -3,6 +3,7 @@ import { after, test } from 'node:test';
 import { send as sendRaw } from '../e2e/leg.js';
 import { send } from '../support/clients/http-client.js';
 import { embeddedApiServer } from '../support/embedded-api-server.js';
+import { eventuallyPasses } from '../support/eventually.js';
 import { twoUsers } from '../support/identities/two-users.js';
 import { startGateway, startStack } from '../support/proxy/stack.js';
 
@@ -30,16 +31,19 @@ test('a rejected page is named with the line that allows it: in the answer on ev
   const unknown = await readyz();
   assert.match(unknown, /^warn: within the last hour, .* the log, and readyz with a credential, name them$/m);
   assert.doesNotMatch(unknown, /headlamp/);
-  const logged = proxy.log().filter(({ origin }) => origin !== undefined);
-  assert.deepEqual(
-    logged.map(({ level, msg, origin, reason, allow }) => ({ level, msg, origin, reason, allow })),
-    [
-      {
-        ...{ level: 40, msg: 'rejected a request of a web page of another origin' },
-        ...{ origin: 'https://headlamp.example', reason: 'origin', allow: line },
-      },
-    ],
-  );
+  // Its lines are written in batches.
+  await eventuallyPasses(() => {
+    const logged = proxy.log().filter(({ origin }) => origin !== undefined);
+    assert.deepEqual(
+      logged.map(({ level, msg, origin, reason, allow }) => ({ level, msg, origin, reason, allow })),
+      [
+        {
+          ...{ level: 40, msg: 'rejected a request of a web page of another origin' },
+          ...{ origin: 'https://headlamp.example', reason: 'origin', allow: line },
+        },
+      ],
+    );
+  });
 });
 
 test('without authentication, readyz names the pages to everybody', async () => {

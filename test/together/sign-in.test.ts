@@ -6,11 +6,11 @@ import { createCertificateAuthority } from '../support/certificates/certificates
 import { send } from '../support/clients/http-client.js';
 import { until } from '../support/eventually.js';
 import { startFakeApiServer } from '../support/fake-api-server/fake-api-server.js';
-import { startSigningIssuer } from '../support/identities/signing-issuer.js';
 import { startInProcess } from '../support/proxy/in-process.js';
 import { startProxyFor } from '../support/proxy/proxy.js';
 import { type Run, startGateway } from '../support/proxy/stack.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
+import { startSigningIssuer } from './signing-issuer.js';
 
 const server = await startFakeApiServer();
 after(() => server.kill());

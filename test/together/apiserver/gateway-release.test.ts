@@ -7,10 +7,10 @@ import { hasKubectl } from '../../support/clients/kubectl.js';
 import { helm } from '../../support/documents/helm.js';
 import { eventuallyPasses } from '../../support/eventually.js';
 import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
-import { startSigningIssuer } from '../../support/identities/signing-issuer.js';
 import type { ApiServer } from '../../support/kube-apiserver/api-server.js';
 import { test } from '../../support/kube-apiserver/api-server-test.js';
 import { projectFile } from '../../support/project.js';
+import { startSigningIssuer } from '../signing-issuer.js';
 import { account, chart, Release } from './gateway-release/release.js';
 
 const group = 'rbac.authorization.k8s.io';

@@ -7,10 +7,10 @@ import { createCertificateAuthority } from '../../../support/certificates/certif
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { ask as askOverHttp2, connectHttp2 } from '../../../support/clients/http2-client.js';
 import { eventuallyPasses } from '../../../support/eventually.js';
-import { startSigningIssuer } from '../../../support/identities/signing-issuer.js';
 import { hasTls } from '../../../support/proxy/encrypted.js';
 import { startGateway } from '../../../support/proxy/stack.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
+import { startSigningIssuer } from '../../../together/signing-issuer.js';
 
 const seconds = () => Math.floor(Date.now() / 1000);
 const authority = await createCertificateAuthority();

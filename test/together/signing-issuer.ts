@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CertificateAuthority } from '../certificates/certificates.js';
-import type { Scope } from '../scope.js';
-import { temporaryFolder } from '../temporary-folder.js';
-import { startOidcIssuer } from './oidc-issuer.js';
-import { createOidcSigner } from './oidc-signer.js';
+import type { CertificateAuthority } from '../support/certificates/certificates.js';
+import { startOidcIssuer } from '../support/identities/oidc-issuer.js';
+import { createOidcSigner } from '../support/identities/oidc-signer.js';
+import type { Scope } from '../support/scope.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** Starts an issuer with a key of its own, whose tokens are for one client. It ends with the scope. */
 export async function startSigningIssuer(

@@ -3,7 +3,6 @@ import { AcceptedGroups, RefusedGroups } from '../authentication/accepted-groups
 import { configureAuthentication } from '../authentication/authentication.js';
 import { accessWithin } from '../clusters/own-request.js';
 import { serverPathProblem } from '../clusters/reachability.js';
-import type { ClusterRegistry } from '../clusters/registry.js';
 import { createClusterChecks, createClusterStates } from '../clusters/states.js';
 import { createHealth, type Health } from '../endpoints/health.js';
 import type { CommandProgram } from '../feature.js';
@@ -110,7 +109,7 @@ export async function createProgram(
     endReasons,
     authenticationMethods: authenticationMethods.map(({ name }) => name),
     clusterLabel: options.servesClusters ? withClusterLabel : withoutClusterLabel,
-    connections: () => connectionsOf(clusters.registry, openStreams),
+    connections: () => clusters.connections(openStreams),
     droppedLines: () => droppedLines(logger),
     readiness: async () => health?.results() ?? new Map(),
   });
@@ -267,16 +266,6 @@ export async function createProgram(
     },
     close: () => components.close(),
   };
-}
-
-/** The number of connections to each cluster, by its name. */
-function connectionsOf({ used }: ClusterRegistry, openStreams: OpenStreams) {
-  return new Map(
-    used.map(cluster => [
-      cluster.name,
-      { ...cluster.connections, upgraded: openStreams.upgradedTo(cluster) },
-    ]),
-  );
 }
 
 /** Who may be a caller, but for service accounts, and which groups callers keep. */

@@ -13,6 +13,7 @@ import type { Logger } from '../observability/log/logger.js';
 import type { CredentialMetrics } from '../observability/metrics/credential-metrics.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { Options } from '../options/table.js';
+import type { OpenStreams } from '../proxy/open-streams.js';
 
 /** What clusters are made from. */
 export interface ClusterParts {
@@ -50,6 +51,16 @@ export class ObservedClusters implements Component {
       create: (name, added) => this.#create(name, added),
       serves: name => allContexts && contexts.matches(name),
     });
+  }
+
+  /** The number of connections to each cluster, by its name. */
+  connections(streams: Pick<OpenStreams, 'upgradedTo'>) {
+    return new Map(
+      this.registry.used.map(cluster => [
+        cluster.name,
+        { ...cluster.connections, upgraded: streams.upgradedTo(cluster) },
+      ]),
+    );
   }
 
   /** Describes the API server of `/` for a log line, without secrets. */

@@ -3,6 +3,7 @@ import { type ChosenFrom, namesOf, type ShownClusters } from '../../clusters/sho
 import { impersonationOf, userOfImpersonation } from '../../kubernetes/impersonation.js';
 import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
+import { SharedCapacity } from '../../lib/bounded-maps.js';
 import type { Clock } from '../../lib/clock.js';
 import { digest } from '../../lib/json.js';
 import type { ResourceAttributes } from '../../reviews/attributes.js';
@@ -30,8 +31,9 @@ export class ClusterAccess {
   readonly #parts: Parts;
   /** The lists that are open, or were opened a short time ago, by caller. */
   readonly #lists = new Map<string, Promise<ShownClusters>>();
-  /** The clusters whose last answer was a yes, by caller. The last caller has opened a list last. */
-  readonly #known = new Map<string, Set<string>>();
+  readonly #capacity = new SharedCapacity(mostCallers);
+  /** The clusters whose last answer was a yes, by caller. */
+  readonly #known = this.#capacity.createMap<Set<string>>();
   /** The clusters that gave no answer to the last question. They are asked after all others, because each holds a slot for long. */
   readonly #silent = new WeakSet<Cluster>();
 
@@ -109,16 +111,13 @@ export class ClusterAccess {
     const unknown = new Set<string>();
     let isComplete = true;
     for (const [name, answer] of answers) {
-      if (answer === undefined && before?.has(name)) unknown.add(name);
-      else if (answer === undefined) isComplete = false;
-      if (answer === true || unknown.has(name)) names.add(name);
+      if (answer === undefined) {
+        if (before?.has(name)) unknown.add(name);
+        else isComplete = false;
+      }
+      if (answer ?? unknown.has(name)) names.add(name);
     }
-    this.#known.delete(key);
-    this.#known.set(key, names);
-    if (this.#known.size > mostCallers) {
-      const [oldest = ''] = this.#known.keys();
-      this.#known.delete(oldest);
-    }
+    this.#capacity.set(this.#known, key, names);
     return { names, unknown, isComplete };
   }
 }

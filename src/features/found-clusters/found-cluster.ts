@@ -73,18 +73,18 @@ export class FoundCluster implements AddedCluster {
 
   /** Takes what a version of the object says. If that cannot be used, the last good one stays in use. */
   async take(found: FoundConfig): Promise<void> {
-    const prepared = 'problems' in found ? found : await this.#prepare(found.config);
-    if ('problems' in prepared) {
-      this.problem = refusal(prepared.problems).problems.join('; ');
-      return;
-    }
+    if ('problems' in found) return this.#refuse(found.problems);
+    const prepared = await this.#prepare(found.config);
+    if ('problems' in prepared) return this.#refuse(prepared.problems);
     this.problem = undefined;
+    this.condition = found.condition;
+    this.server = urlOf(found.config.server);
     this.#prepared = prepared;
-    if ('config' in found) {
-      this.server = urlOf(found.config.server);
-      this.condition = found.condition;
-    }
     if (this.#inUse !== undefined) this.#change(this.#inUse, prepared);
+  }
+
+  #refuse(problems: readonly string[]): void {
+    this.problem = refusal(problems).problems.join('; ');
   }
 
   async #prepare(config: ClientConfig): ReturnType<typeof prepareEndpoint> {

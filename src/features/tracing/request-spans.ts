@@ -182,8 +182,10 @@ export class RequestSpans implements Recording, RequestTrace, PhaseObserver {
   }
 
   annotate(key: string, value: string): void {
-    const attribute = this.#kept && notes.get(key);
-    if (attribute !== undefined) (this.#kept as Kept).notes[attribute] = value;
+    const kept = this.#kept;
+    if (kept === undefined) return;
+    const attribute = notes.get(key);
+    if (attribute !== undefined) kept.notes[attribute] = value;
   }
 
   started(code: number): void {

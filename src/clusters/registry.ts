@@ -16,8 +16,12 @@ export interface AddedCluster extends ContextSummary {
   readonly condition?: string | undefined;
   /** Whether a configuration can be used: the last one, or one before it. */
   readonly isUsable: boolean;
-  /** A context of its name has taken its place. */
-  displaced(): void;
+  /**
+   * A context of its name has taken its place.
+   *
+   * @param used The cluster, if it was used. Its open requests go on.
+   */
+  displaced(used: Cluster | undefined): void;
 }
 
 /** How a registry creates its clusters. */
@@ -94,8 +98,7 @@ export class ClusterRegistry {
       this.#namesOfContexts.add(name);
       const displaced = this.#added.get(name);
       if (displaced === undefined) continue;
-      this.#drop(name);
-      displaced.displaced();
+      displaced.displaced(this.#drop(name));
     }
     this.#lists = undefined;
     this.#closeUnserved();

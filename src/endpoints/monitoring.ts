@@ -1,4 +1,5 @@
 import type { RouteHandlerMethod } from 'fastify';
+import { exposition } from '../observability/metrics/exposition.js';
 import type { OwnEndpoint, OwnEndpointParts } from './own-endpoint.js';
 
 /** The options that the endpoint reads. */
@@ -15,7 +16,7 @@ export const metrics = {
   create({ metrics }: Pick<OwnEndpointParts, 'metrics'>): RouteHandlerMethod {
     return async (_request, reply) => {
       reply.type(metrics.registry.contentType);
-      return metrics.registry.metrics();
+      return exposition(metrics.registry);
     };
   },
 } as const satisfies OwnEndpoint<MetricsOptions>;

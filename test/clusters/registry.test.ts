@@ -103,7 +103,7 @@ describe('the registry of clusters', () => {
       serves,
     });
     const update = (...names: string[]) => registry.update(names.map(summary));
-    const added = (name: string, displaced = ignore): AddedCluster => ({
+    const added = (name: string, displaced: AddedCluster['displaced'] = ignore): AddedCluster => ({
       ...{ ...summary(name), isAdded: true, problem: undefined, isUsable: true, displaced },
       follow: () => assert.fail('it is made elsewhere'),
     });
@@ -180,12 +180,13 @@ describe('the registry of clusters', () => {
     for (const name of ['hidden', 'old']) assert.equal(registry.add(added(name)), false);
     update('hidden');
     assert.equal(registry.add(added('old')), false);
-    const displaced: string[] = [];
-    registry.add(added('fleet.a', () => displaced.push('fleet.a')));
+    const displaced: (Cluster | undefined)[] = [];
+    registry.add(added('fleet.a', used => displaced.push(used)));
     const before = registry.get('fleet.a');
     await before?.open();
     update('hidden', 'fleet.a');
-    assert.deepEqual([displaced, closed], [['fleet.a'], ['fleet.a']]);
+    assert.deepEqual(displaced, [before]);
+    assert.deepEqual(closed, ['fleet.a']);
     assert.notEqual(registry.get('fleet.a'), before);
     assert.equal(registry.added('fleet.a'), undefined);
     registry.remove('fleet.a');

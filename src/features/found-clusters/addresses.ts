@@ -16,7 +16,8 @@ export interface ServerRules {
 
 /** This machine, this network, and metadata services of clouds; and those of several machines. */
 const refusedRanges = [
-  ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '100.100.100.200/32', '224.0.0.0/4'],
+  ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4'],
+  ...['100.100.100.200/32', '168.63.129.16/32', '192.0.0.192/32'],
   ...['::/128', '::1/128', 'fe80::/10', 'fd00:ec2::/32', 'ff00::/8'],
 ];
 const refused = rangesOf(refusedRanges);

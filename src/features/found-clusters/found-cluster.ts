@@ -51,13 +51,13 @@ export class FoundCluster implements AddedCluster {
   server = '';
   problem: string | undefined;
   condition: string | undefined;
-  readonly displaced: () => void;
+  readonly displaced: AddedCluster['displaced'];
   readonly #parts: FoundClusterParts;
   /** The last version that could be used. */
   #prepared: PreparedEndpoint | undefined;
   #inUse: Use | undefined;
 
-  constructor(object: FoundObject, parts: FoundClusterParts, displaced: () => void) {
+  constructor(object: FoundObject, parts: FoundClusterParts, displaced: AddedCluster['displaced']) {
     this.object = object;
     this.#parts = parts;
     this.displaced = displaced;

@@ -172,11 +172,13 @@ export class FoundClusters {
       since = new Moment(this.#parts.clock);
       await within(rereadTimeout, this.#readings.askFirst(found), () => undefined);
     };
-    const found = new FoundCluster(object, { ...this.#parts, readAgain }, () => this.#displaced(found));
+    const found = new FoundCluster(object, { ...this.#parts, readAgain }, used =>
+      this.#displaced(found, used),
+    );
     this.#found.set(name, found);
     // It is served at once: a request that comes before its object has been read waits for that.
     if (this.#parts.registry.add(found)) void this.#readings.ask(found);
-    else this.#displaced(found);
+    else this.#displaced(found, undefined);
   }
 
   async #read(found: FoundCluster): Promise<() => Promise<void>> {
@@ -218,24 +220,24 @@ export class FoundClusters {
     this.#refused.delete(uid);
     const found = this.#found.get(name);
     if (found?.object.uid !== uid) return;
-    this.#end(found);
+    this.#end(found, this.#parts.registry.remove(found.name));
     this.#parts.logger.info({ cluster: name }, 'a cluster that was found is gone');
   }
 
-  #displaced(found: FoundCluster): void {
-    this.#end(found);
+  #displaced(found: FoundCluster, used: Cluster | undefined): void {
+    this.#end(found, used);
     this.#refuse(found.object, 'a context of the kubeconfig has, or has had, its name');
   }
 
-  #end(found: FoundCluster): void {
+  /** @param used The cluster, if it was used. */
+  #end(found: FoundCluster, used: Cluster | undefined): void {
     this.#found.delete(found.name);
     this.#readings.forget(found);
-    const { registry, streams, clock, metrics } = this.#parts;
-    const cluster = registry.remove(found.name);
+    const { streams, clock, metrics } = this.#parts;
     streams.end(found.name);
-    if (cluster === undefined) return;
+    if (used === undefined) return;
     // What has no client of its own ends too.
-    clock.schedule(longestEnd, () => cluster.destroy());
+    clock.schedule(longestEnd, () => used.destroy());
     clock.schedule(samplesLifetime, () => {
       if (!this.#found.has(found.name)) void metrics.forget(found.name);
     });

@@ -141,6 +141,12 @@ describe('clusters that are found', () => {
     assert.equal(found.counts.unusable, 1);
     clock.advance(20 * 60_000);
     assert.deepEqual([destroyed, forgotten], [['fleet.east'], []]);
+    const east = served.get('fleet.east');
+    served.delete('fleet.east');
+    east?.displaced({ destroy: () => destroyed.push('displaced') } as unknown as Cluster);
+    assert.equal(ended.at(-1), 'fleet.east');
+    clock.advance(10_000);
+    assert.deepEqual(destroyed, ['fleet.east', 'displaced']);
   });
 
   it('that are gone lose their connections after ten seconds, and their samples after ten minutes', async () => {

@@ -47,8 +47,8 @@ export interface CredentialSource {
   get(): Credential | Promise<Credential>;
   /**
    * Reports that the API server answered 401 to a request with this credential. Resolves to another one for a second try, or to undefined
-   * if there is none. Never rejects. Nothing is renewed if the credential was replaced meanwhile. If the API server refuses each new one
-   * too, the source renews less often.
+   * if there is none. Never rejects. Nothing is renewed if the credential was replaced meanwhile, or if the source has renewed one for the
+   * same reason a short time ago.
    */
   refused(credential: Credential): Promise<Credential | undefined>;
   /**

@@ -1,42 +1,33 @@
 import { type CertificatePair, loadClientCertificate } from '../certificates/certificate-pair.js';
 import { type ExecApiVersion, type ExecConfig, execApiVersions } from '../kubeconfig/exec-config.js';
+import { urlOf } from '../kubeconfig/server-address.js';
+import type { ClientConfig } from '../kubeconfig/types.js';
 import { isObject, parseObject } from '../lib/json.js';
 import { readWhole } from '../lib/read-file.js';
 import { isBearerToken } from './credential.js';
 
-/** The cluster, for plugins with provideClusterInfo (client-go's `clientauthentication.Cluster`). */
-export interface ExecCluster {
-  /** The server's URL, as in the kubeconfig. */
-  readonly server: string;
-  readonly tlsServerName?: string | undefined;
-  readonly insecureSkipTlsVerify?: boolean;
-  /** PEM. */
-  readonly certificateAuthority?: Buffer | undefined;
-  readonly proxyUrl?: string | undefined;
-  readonly disableCompression?: boolean;
-  /** The value of the cluster's extension `client.authentication.k8s.io/exec`. */
-  readonly config?: unknown;
-}
-
-/** The JSON of KUBERNETES_EXEC_INFO for a plugin: an ExecCredential without its status. */
+/**
+ * The JSON of KUBERNETES_EXEC_INFO for a plugin: an ExecCredential without its status. It describes the cluster (client-go's
+ * `clientauthentication.Cluster`) to a plugin with provideClusterInfo.
+ *
+ * @param certificateAuthority PEM.
+ */
 export function createExecInfo(
   { apiVersion, provideClusterInfo }: Pick<ExecConfig, 'apiVersion' | 'provideClusterInfo'>,
-  cluster: ExecCluster,
+  config: ClientConfig,
+  certificateAuthority: Buffer | undefined,
 ): string {
-  const info = provideClusterInfo ? { cluster: describeCluster(cluster) } : {};
-  return JSON.stringify({ kind: 'ExecCredential', apiVersion, spec: { ...info, interactive: false } });
-}
-
-function describeCluster(cluster: ExecCluster): Record<string, unknown> {
-  return {
-    server: cluster.server,
-    'tls-server-name': cluster.tlsServerName || undefined,
-    'insecure-skip-tls-verify': cluster.insecureSkipTlsVerify || undefined,
-    'certificate-authority-data': cluster.certificateAuthority?.toString('base64'),
-    'proxy-url': cluster.proxyUrl || undefined,
-    'disable-compression': cluster.disableCompression || undefined,
-    config: cluster.config,
+  const cluster = {
+    server: urlOf(config.server),
+    'tls-server-name': config.tlsServerName,
+    'insecure-skip-tls-verify': config.insecureSkipTlsVerify || undefined,
+    'certificate-authority-data': certificateAuthority?.toString('base64'),
+    'proxy-url': config.proxyUrl?.url,
+    'disable-compression': config.disableCompression,
+    config: config.execClusterConfig,
   };
+  const info = provideClusterInfo ? { cluster } : {};
+  return JSON.stringify({ kind: 'ExecCredential', apiVersion, spec: { ...info, interactive: false } });
 }
 
 /** The answer of a plugin: a token, a client certificate, or both. */

@@ -10,14 +10,17 @@ import {
   type CredentialEvents,
   type CredentialSource,
 } from './credential.js';
-import { createExecInfo, type ExecAnswer, type ExecCluster, parseExecCredential } from './exec-credential.js';
+import { type ExecAnswer, parseExecCredential } from './exec-credential.js';
 import { runExecCommand } from './exec-run.js';
 import { createRenewedSource, type ObtainedCredential } from './renewed-source.js';
 
 /** What a source needs to run an exec credential plugin, and where it reports to. */
 export interface ExecSourceOptions {
   readonly config: ExecConfig;
-  readonly cluster: ExecCluster;
+  /** KUBERNETES_EXEC_INFO. */
+  readonly info: string;
+  /** The URL of the API server: plugins for one cluster share its turns. */
+  readonly server: string;
   /** The user's other credentials. Each part of them wins over the plugin's, as in client-go. */
   readonly base: Credential;
   readonly events: CredentialEvents;
@@ -48,7 +51,7 @@ export function createExecSource(options: ExecSourceOptions): CredentialSource {
 }
 
 async function runPlugin(
-  { config, cluster, events, env, timeout = 60_000 }: ExecSourceOptions,
+  { config, info, server, events, env, timeout = 60_000 }: ExecSourceOptions,
   signal: AbortSignal,
 ): Promise<ExecAnswer> {
   const { command, args, apiVersion, installHint } = config;
@@ -58,10 +61,12 @@ async function runPlugin(
     throw new CredentialError(`exec: executable ${command} ${executable.problem}${hint}`);
   }
   const variables = Object.fromEntries(config.env.map(({ name, value }) => [name, value]));
-  const info = { KUBERNETES_EXEC_INFO: createExecInfo(config, cluster) };
-  const program = { file: executable.file, name: command, args, env: { ...env, ...variables, ...info } };
+  const program = {
+    ...{ file: executable.file, name: command, args },
+    env: { ...env, ...variables, KUBERNETES_EXEC_INFO: info },
+  };
   const onStderr = (line: string) => events.log.info({ source: 'exec', command }, line);
-  const outcome = await inTurn(cluster.server, timeout, signal, waited =>
+  const outcome = await inTurn(server, timeout, signal, waited =>
     runExecCommand(program, { timeout, waited, signal, onStderr }),
   );
   if ('failure' in outcome) throw new CredentialError(`exec: executable ${command} ${outcome.failure}`);

@@ -46,17 +46,19 @@ export function createOidcSource(options: OidcSourceOptions): CredentialSource {
       ...(expires === undefined ? {} : { expiresAt: expires }),
     };
   };
-  const first = read(config.idToken);
-  if (config.refreshToken === '') return createLastingSource(first, events, clock);
-
   const issuer = new OidcIssuer(config, dial);
   let { refreshToken } = config;
   return createRenewedSource({
     name: 'oidc',
-    first,
+    first: read(config.idToken),
     events,
     clock,
     async obtain(signal) {
+      if (refreshToken === '') {
+        throw new CredentialError(
+          'the id-token cannot be renewed: there is no refresh-token; log in again when it has expired',
+        );
+      }
       const tokens = await issuer.refresh(refreshToken, signal);
       refreshToken = tokens.refreshToken ?? refreshToken;
       const obtained = read(tokens.idToken);
@@ -68,42 +70,4 @@ export function createOidcSource(options: OidcSourceOptions): CredentialSource {
       return { ...obtained, endsAt: Math.max(obtained.endsAt, clock.now() + leastUse) };
     },
   });
-}
-
-/** Without a refresh token, the ID token is used until it expires. After that there is no credential. */
-function createLastingSource(
-  idToken: ObtainedCredential | undefined,
-  events: CredentialEvents,
-  clock: Clock,
-): CredentialSource {
-  const name = 'oidc';
-  let isReported = false;
-  const report = ({ expiresAt }: ObtainedCredential): void => {
-    if (isReported) return;
-    isReported = true;
-    const expires = expiresAt === undefined ? undefined : new Date(expiresAt);
-    events.expires(name, expires);
-    events.log.warn(
-      { source: name, expires },
-      'the id-token cannot be renewed when it expires: there is no refresh-token',
-    );
-  };
-  return {
-    name,
-    isLasting: false,
-    get() {
-      if (idToken !== undefined) report(idToken);
-      if (idToken?.endsAt !== undefined && clock.now() < idToken.endsAt) return idToken.credential;
-      return Promise.reject(
-        new CredentialError(
-          'the id-token has expired and there is no refresh-token to renew it; log in again',
-        ),
-      );
-    },
-    refused: async () => undefined,
-    close() {
-      isReported = true;
-      events.expires(name, undefined);
-    },
-  };
 }

@@ -45,6 +45,11 @@ interface Use extends ObtainedCredential, Lifetime {
 
 /** If a credential has expired on arrival, it is used for this many milliseconds, so that not every request starts a renewal. */
 const leastUse = 1_000;
+/**
+ * After a 401 a credential is renewed at once, but not within so many milliseconds of the last renewal for that: the API server may refuse
+ * each new one too.
+ */
+const leastInterval = 30_000;
 /** After a failure. */
 const backoff: Backoff = { first: 1_000, most: 30_000 };
 
@@ -60,11 +65,11 @@ export function createRenewedSource({
   clock,
 }: RenewalOptions): CredentialSource {
   const closing = new AbortController();
-  const refusals = createRefusalLimit(clock);
   let unused = first;
   let current: Use | undefined;
   let renewal: Promise<Credential> | undefined;
   let failure: Failure | undefined;
+  let refusedAt: Moment | undefined;
   let cancelTimer = (): void => {};
 
   const isBackingOff = (): boolean => failure !== undefined && failure.since.age < failure.pause;
@@ -163,12 +168,11 @@ export function createRenewedSource({
 
   const renewRefused = async (credential: Credential): Promise<Credential> => {
     if (credential !== current?.credential) return get();
-    if (renewal === undefined && (closing.signal.aborted || isBackingOff() || !refusals.mayRenew())) {
-      return credential;
-    }
-    const renewed = await startRenewal();
-    if (renewed === credential) refusals.returnedTheSame();
-    return renewed;
+    if (renewal !== undefined) return renewal;
+    const isTooSoon = refusedAt !== undefined && refusedAt.age < leastInterval;
+    if (closing.signal.aborted || isBackingOff() || isTooSoon) return credential;
+    refusedAt = new Moment(clock);
+    return startRenewal();
   };
 
   return {
@@ -215,35 +219,4 @@ export function planLifetime(endsAfter: number): Lifetime {
   if (endsAfter === Infinity) return { renewAfter: Infinity, endsAfter };
   const renewAfter = Math.max(0.8 * endsAfter, endsAfter - 60_000, leastPause);
   return { renewAfter: renewAfter < endsAfter ? renewAfter : Infinity, endsAfter };
-}
-
-/** Milliseconds between two renewals. */
-const leastInterval = 10_000;
-const mostInterval = 5 * 60_000;
-
-/**
- * Limits how often a credential that the API server refuses is renewed. After the first refusal the credential is renewed at once, later at most every 10 s. The interval doubles, up to 5 min, if the API server
- * refuses the new credential within the interval. A credential that was accepted for longer resets the interval to 10 s.
- */
-export function createRefusalLimit(clock: Clock) {
-  let renewed: Moment | undefined;
-  let interval = leastInterval;
-  let isRefusedAgain = false;
-  return {
-    /** Whether the credential may be renewed after a refusal now. True counts as a renewal. */
-    mayRenew(): boolean {
-      if (renewed !== undefined && renewed.age < interval) {
-        isRefusedAgain = true;
-        return false;
-      }
-      interval = isRefusedAgain ? Math.min(interval * 2, mostInterval) : leastInterval;
-      renewed = new Moment(clock);
-      isRefusedAgain = false;
-      return true;
-    },
-    /** Reports that the renewal returned the refused credential again. */
-    returnedTheSame(): void {
-      isRefusedAgain = true;
-    },
-  };
 }

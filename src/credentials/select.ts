@@ -10,7 +10,6 @@ import {
   type CredentialSource,
   isBearerToken,
 } from './credential.js';
-import type { ExecCluster } from './exec-credential.js';
 import type { IssuerDial } from './oidc-request.js';
 
 /** Where a static source reports to, and how it reloads. */
@@ -111,11 +110,16 @@ async function loadSource(
 ): Promise<CreateSource> {
   const { exec, oidc } = config;
   if (base.authorization === undefined && exec !== undefined) {
-    const { createExecSource } = await import('./exec-plugin.js');
+    const [{ createExecSource }, { createExecInfo }] = await Promise.all([
+      import('./exec-plugin.js'),
+      import('./exec-credential.js'),
+    ]);
     return ({ certificateAuthority, env, events, before }) => {
-      const cluster = execClusterOf(config, certificateAuthority);
-      const create = () => createExecSource({ config: exec, cluster, base, events, env });
-      return keepUnchanged(before, { exec, cluster, base }, create);
+      const made = {
+        ...{ config: exec, base, server: urlOf(config.server) },
+        info: createExecInfo(exec, config, certificateAuthority),
+      };
+      return keepUnchanged(before, made, () => createExecSource({ ...made, events, env }));
     };
   }
   if (base.authorization === undefined && oidc !== undefined) {
@@ -126,20 +130,6 @@ async function loadSource(
       );
   }
   return options => createStaticSource(base, options);
-}
-
-/** The cluster in the format for a plugin. */
-function execClusterOf(config: ClientConfig, certificateAuthority: Buffer | undefined): ExecCluster {
-  const { server, tlsServerName, insecureSkipTlsVerify, proxyUrl, disableCompression = false } = config;
-  return {
-    server: urlOf(server),
-    insecureSkipTlsVerify,
-    disableCompression,
-    config: config.execClusterConfig,
-    tlsServerName,
-    certificateAuthority,
-    proxyUrl: proxyUrl?.url,
-  };
 }
 
 /** A digest of each source's configuration. It is compared so that a reload without a change does not cause another login. */

@@ -6,6 +6,7 @@ import {
   parseExecCredential,
 } from '../../src/credentials/exec-credential.js';
 import type { ExecApiVersion } from '../../src/kubeconfig/exec-config.js';
+import type { ClientConfig } from '../../src/kubeconfig/types.js';
 import {
   type CertificateAuthority,
   type CertificatePair,
@@ -116,18 +117,20 @@ describe("a plugin's answer", () => {
 });
 
 describe('KUBERNETES_EXEC_INFO', () => {
-  const cluster = {
-    server: 'https://example.test:6443/k8s',
+  const server = { protocol: 'https:', hostname: 'example.test', port: 6443, path: '/k8s' } as const;
+  const config = {
+    server,
     tlsServerName: 'kubernetes',
     insecureSkipTlsVerify: true,
-    certificateAuthority: Buffer.from('PEM'),
-    proxyUrl: 'http://proxy.test:3128',
+    proxyUrl: { url: 'http://proxy.test:3128', name: 'proxy-url' },
     disableCompression: true,
-    config: { audience: ['a'] },
+    execClusterConfig: { audience: ['a'] },
   };
+  const infoOf = (provideClusterInfo: boolean, ...about: [ClientConfig, Buffer | undefined]) =>
+    JSON.parse(createExecInfo({ apiVersion, provideClusterInfo }, ...about));
 
   it('describes the cluster with provideClusterInfo alone, without fields that it does not have', () => {
-    assert.deepEqual(JSON.parse(createExecInfo({ apiVersion, provideClusterInfo: true }, cluster)), {
+    assert.deepEqual(infoOf(true, config, Buffer.from('PEM')), {
       kind: 'ExecCredential',
       apiVersion,
       spec: {
@@ -143,9 +146,8 @@ describe('KUBERNETES_EXEC_INFO', () => {
         interactive: false,
       },
     });
-    const without = createExecInfo({ apiVersion, provideClusterInfo: false }, cluster);
-    assert.deepEqual(JSON.parse(without).spec, { interactive: false });
-    const info = createExecInfo({ apiVersion, provideClusterInfo: true }, { server: 'https://example.test' });
-    assert.deepEqual(JSON.parse(info).spec.cluster, { server: 'https://example.test' });
+    assert.deepEqual(infoOf(false, config, Buffer.from('PEM')).spec, { interactive: false });
+    const { spec } = infoOf(true, { server, insecureSkipTlsVerify: false }, undefined);
+    assert.deepEqual(spec.cluster, { server: 'https://example.test:6443/k8s' });
   });
 });

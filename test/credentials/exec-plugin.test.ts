@@ -36,7 +36,8 @@ function createSource(
   assert.ok(config, problems.join());
   const source = createExecSource({
     config,
-    cluster: { server: 'https://example.test' },
+    info: '{}',
+    server: 'https://example.test',
     base: {},
     env: process.env,
     events: report.events,
@@ -57,7 +58,7 @@ const inFuture = (milliseconds: number, from = Date.now()): string =>
   new Date(from + milliseconds).toISOString();
 
 describe('the exec plugin', () => {
-  it('runs with its arguments, its variables, the cluster and an empty stdin', async () => {
+  it('runs with its arguments, its variables, KUBERNETES_EXEC_INFO and an empty stdin', async () => {
     await plugin.answer({ token: 't-1' });
     const exec = plugin.exec({
       args: ['get-token', '--flag=a b'],
@@ -69,14 +70,13 @@ describe('the exec plugin', () => {
       provideClusterInfo: true,
       interactiveMode: 'IfAvailable',
     });
-    await createSource(exec, { env: { PATH: process.env['PATH'], INHERITED: 'yes', GREETING: 'old' } }).get();
+    const info = { kind: 'ExecCredential', spec: { cluster: { server: 'https://example.test' } } };
+    const env = { PATH: process.env['PATH'], INHERITED: 'yes', GREETING: 'old' };
+    await createSource(exec, { env, info: JSON.stringify(info) }).get();
     assert.deepEqual(plugin.args(), ['get-token', '--flag=a b']);
     const { GREETING, INHERITED } = plugin.env();
     assert.deepEqual({ GREETING, INHERITED }, { GREETING: 'hello', INHERITED: 'yes' });
-    const spec = { cluster: { server: 'https://example.test' }, interactive: false };
-    assert.deepEqual(plugin.infos(), [
-      { kind: 'ExecCredential', apiVersion: 'client.authentication.k8s.io/v1', spec },
-    ]);
+    assert.deepEqual(plugin.infos(), [info]);
   });
 
   it('is found in the proxy’s PATH, even if its own variables set another PATH, or in the kubeconfig’s folder if its command has a slash', async () => {
@@ -252,8 +252,8 @@ describe('exec plugins of many clusters', () => {
     await chmod(script, 0o755);
     return {
       get: (name: string, more: Partial<ExecSourceOptions> = {}) => {
-        const cluster = { server: `https://${name.replace(/ .*/, '')}.test` };
-        const source = createSource(plugin.exec({ command: script, args: [name] }), { cluster, ...more });
+        const server = `https://${name.replace(/ .*/, '')}.test`;
+        const source = createSource(plugin.exec({ command: script, args: [name] }), { server, ...more });
         return { source, error: (async () => source.get())().then(() => undefined, String) };
       },
       started: () => readFileSync(log, 'utf8').split('\n').slice(0, -1),

@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { type Credential, CredentialError, type CredentialSource } from '../../src/credentials/credential.js';
 import {
-  createRefusalLimit,
   createRenewedSource,
   type ObtainedCredential,
   planLifetime,
@@ -165,12 +164,28 @@ describe('a renewed source', () => {
     assert.equal(questions.length, 1);
   });
 
+  for (const [when, pass] of unevenTimes)
+    it(`renews a credential that gets a 401 again 30 s after the last renewal for that, and no earlier ${when}`, async () => {
+      const source = create({ credential: bearer('a'), expiresAt: start + hour });
+      const next = async (token: string) => {
+        const other = source.refused(source.get() as Credential);
+        questions.at(-1)?.give({ credential: bearer(token), expiresAt: clock.now() + hour });
+        return other;
+      };
+      assert.deepEqual(await next('b'), bearer('b'));
+      pass(clock, 29_999);
+      assert.equal(await next('c'), undefined);
+      clock.advance(1);
+      assert.deepEqual(await next('d'), bearer('d'));
+      assert.equal(questions.length, 2);
+    });
+
   it('offers nothing new if a credential that got a 401 comes back the same, or cannot be renewed', async () => {
     const source = create({ credential: bearer('a'), expiresAt: start + hour });
     const credential = source.get() as Credential;
     for (const [answer, next] of [
-      [(question?: Question) => question?.give({ credential: bearer('a'), expiresAt: start + hour }), 20_000],
-      [(question?: Question) => question?.fail(new CredentialError('no luck')), 40_000],
+      [(question?: Question) => question?.give({ credential: bearer('a'), expiresAt: start + hour }), 30_000],
+      [(question?: Question) => question?.fail(new CredentialError('no luck')), 30_000],
     ] as const) {
       const refused = source.refused(credential);
       answer(questions.at(-1));
@@ -247,55 +262,4 @@ it('a credential is renewed a minute before its end if it is long, in its last f
     ...[-5_000, 0, 999, 1_000, Infinity].map(ends => [ends, Infinity]),
   ] as [number, number][])
     assert.deepEqual(planLifetime(endsAfter), { renewAfter, endsAfter });
-});
-
-/** The limit, and a function that asks it this number of seconds after the start. */
-function createLimit() {
-  const clock = new ManualClock(1_000_000);
-  const limit = createRefusalLimit(clock);
-  const mayRenewAt = (second: number) => {
-    clock.advance(second * 1_000 - clock.monotonic());
-    return limit.mayRenew();
-  };
-  return { clock, limit, mayRenewAt };
-}
-
-describe('the limit of renewals after a 401', () => {
-  it('doubles up to five minutes as long as every new credential gets a 401', () => {
-    const { mayRenewAt } = createLimit();
-    const renewals: number[] = [];
-    for (let second = 0; second <= 1_300; second += 5) {
-      if (mayRenewAt(second)) renewals.push(second);
-    }
-    assert.deepEqual(renewals, [0, 10, 30, 70, 150, 310, 610, 910, 1_210]);
-  });
-
-  it('doubles too if a renewal returns the credential that got the 401', () => {
-    const { limit, mayRenewAt } = createLimit();
-    mayRenewAt(0);
-    limit.returnedTheSame();
-    assert.equal(mayRenewAt(10), true);
-    limit.returnedTheSame();
-    assert.equal(mayRenewAt(29.999), false);
-    assert.equal(mayRenewAt(30), true);
-  });
-
-  it('is ten seconds again after a credential that worked for some time', () => {
-    const { mayRenewAt } = createLimit();
-    for (const second of [0, 5, 10, 15, 30, 35]) mayRenewAt(second);
-    assert.equal(mayRenewAt(70), true);
-    assert.equal(mayRenewAt(160), true, 'after 80 quiet seconds');
-    assert.equal(mayRenewAt(170), true);
-  });
-
-  for (const [when, pass] of unevenTimes) {
-    it(`is no longer than that ${when}`, () => {
-      const { clock, limit } = createLimit();
-      assert.equal(limit.mayRenew(), true);
-      pass(clock, 9_999);
-      assert.equal(limit.mayRenew(), false);
-      clock.advance(10_001);
-      assert.equal(limit.mayRenew(), true, 'after the doubled interval');
-    });
-  }
 });

@@ -109,13 +109,14 @@ describe('a source with state', () => {
       const before = await sourceOf(given);
       assert.equal(await sourceOf(structuredClone(given), before), before, before.name);
     }
+    const told = { ...exec, provideClusterInfo: true };
     const changes: [Given, Given][] = [
       [{ exec }, { exec: { ...exec, args: ['--other'] } }],
-      [{ exec }, { exec, disableCompression: true }],
-      [{ exec }, { exec, tlsServerName: 'api.example' }],
+      [{ exec: told }, { exec: told, disableCompression: true }],
+      [{ exec: told }, { exec: told, tlsServerName: 'api.example' }],
       [
-        { exec, tlsServerName: 'api.example' },
-        { exec, tlsServerName: 'other.example' },
+        { exec: told, tlsServerName: 'api.example' },
+        { exec: told, tlsServerName: 'other.example' },
       ],
       [{ oidc }, { oidc: { ...oidc, refreshToken: 'other' } }],
       [{ exec }, { oidc }],

@@ -106,12 +106,6 @@ interface Agent {
 
 /** The proxy with the flags for agents, and the kubeconfig that an agent gets. */
 const modes: Readonly<Record<string, (t: TestContext, server: string) => Promise<Agent>>> = {
-  async 'a local proxy'(t) {
-    const { proxy } = await startStack(t, { run: startProxyFor, flags });
-    const kubeconfig = join(temporaryFolder(), 'config');
-    await writeFile(kubeconfig, await (await fetch(`${proxy.url}/-/kubeconfig`)).text());
-    return { audit: proxy.stdout, kubeconfig };
-  },
   async 'a run'(t, server) {
     const api = await startFakeApiServer();
     t.after(() => api.kill());

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { withClusterLabel } from '../../src/observability/metrics/cluster-label.js';
 import { kubectlTest } from '../support/clients/kubectl.js';
 import { readAlerts } from '../support/documents/alerts.js';
+import { textOf } from '../support/documents/texts.js';
 import { isInstalled } from '../support/installed.js';
 import { projectFile } from '../support/project.js';
 import { createIdleMetrics, describeMetrics } from '../support/proxy/metrics.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { only, render } from './manifests.js';
 
 /** One metric of an expression: its name and the labels of its selector. */
@@ -176,6 +180,10 @@ function promtool(args: readonly string[], input = ''): string {
 test('promtool accepts the scrape configuration, the rules and their unit tests', { skip }, () => {
   promtool(['check', 'config', '--lint=all', '--lint-fatal', path('prometheus/prometheus.yaml')]);
   promtool(['test', 'rules', path('monitoring/alerts.test.yaml')]);
+  const example = join(temporaryFolder(), 'example.yaml');
+  const [, block = ''] = /^```yaml\n(scrape_configs:[\s\S]*?)^```$/m.exec(textOf('deploy/clients.md')) ?? [];
+  writeFileSync(example, block);
+  promtool(['check', 'config', '--syntax-only', example]);
 });
 
 test('every expression of the dashboard is PromQL', { skip }, () => {

@@ -110,17 +110,6 @@ describe('the page with several clusters', () => {
     await assertAccessible(page);
   });
 
-  it('shows that a cluster cannot be reached, and the others continue', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url, '/clusters/gone/');
-    await alertOf(page, 'The API server does not answer').waitFor();
-    // It was unused until the page asked for it.
-    await page.getByRole('option', { name: /gone · failing/ }).waitFor({ state: 'attached' });
-    await page.reload();
-    await page.getByRole('option', { name: /gone · failing/ }).waitFor({ state: 'attached' });
-    await go(which);
-    await page.getByText('cluster: one').waitFor();
-  });
-
   for (const [name, options] of Object.entries(windows)) {
     it(`says in a window that is ${name} why a cluster cannot be read and since when, in the place of the content, and leads to the others`, async t => {
       const { page, problems } = await openPage(

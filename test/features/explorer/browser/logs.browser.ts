@@ -5,9 +5,8 @@ import type { Locator, Page } from 'playwright-core';
 import { assertAccessible } from '../../../support/browser/axe.js';
 import { openPage, startBrowser, tabTo } from '../../../support/browser/page.js';
 import { until } from '../../../support/eventually.js';
-import { twoUsers } from '../../../support/identities/two-users.js';
 import { startProxyFor } from '../../../support/proxy/proxy.js';
-import { startGateway, startStack } from '../../../support/proxy/stack.js';
+import { startStack } from '../../../support/proxy/stack.js';
 
 const scope = { after };
 const { server, proxy } = await startStack(scope, { run: startProxyFor, flags: ['--reject-paths='] });
@@ -243,34 +242,4 @@ it('a log has marks where the window was hidden, where the connection was cut, a
     .getByText(/^The connection was cut at .*\.$/)
     .waitFor();
   assert.equal(await page.locator('.log .mark').count(), 3);
-});
-
-it('a log that the user may not read says what was asked for, with the command that asks whether it is allowed', async t => {
-  const gateway = await startGateway(t, {
-    run: startProxyFor,
-    server: {
-      allow: (_user, { isResourceRequest, subresource }) => !isResourceRequest || subresource !== 'log',
-    },
-    tokenFile: twoUsers,
-  });
-  const path = '/api/v1/namespaces/team-0/pods/web-0/log';
-  for (const options of Object.values(windows)) {
-    const { page } = await openPage(t, browser, gateway.proxy.url, path, options);
-    await page.getByLabel('Bearer token').fill('alice-token');
-    await page.getByLabel('Bearer token').press('Enter');
-    await page
-      .getByRole('alert')
-      .getByText(/^403: pods "web-0" is forbidden: .* "pods\/log"/)
-      .waitFor();
-    const main = page.locator('main');
-    await main.getByText('This view asked to get the log of pods web-0 in team-0.').waitFor();
-    await tabTo(page, main.locator('summary').last());
-    await page.keyboard.press('Enter');
-    const command = await main.getByRole('region', { name: 'kubectl command' }).last().textContent();
-    assert.match(command ?? '', / auth can-i get pods\/web-0 --subresource=log --namespace=team-0$/);
-    await assertAccessible(page);
-    await tabTo(page, main.getByRole('link', { name: 'What I may do' }));
-    await page.keyboard.press('Enter');
-    await page.waitForURL(/namespaces\/team-0\/pods\?view=access$/);
-  }
 });

@@ -7,7 +7,6 @@ import { kubeconfigOf } from '../../../../src/features/served-kubeconfig/kubecon
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { send } from '../../../support/clients/http-client.js';
 import { ask, connectHttp2 } from '../../../support/clients/http2-client.js';
-import { javascriptClientTest, runJavascript } from '../../../support/clients/javascript-client.js';
 import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
 import { type EmbeddedApiServer, embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { startFakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
@@ -91,17 +90,6 @@ async function withKubeconfig(text: string, args: readonly string[], env: Record
   return kubectl(['--kubeconfig', file, ...args], { env: { HOME: folder, ...env } });
 }
 
-const listPodsInEachContext = `
-import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
-const config = new KubeConfig();
-config.loadFromFile(process.argv[2]);
-for (const { name } of config.contexts) {
-  config.setCurrentContext(name);
-  const pods = await config.makeApiClient(CoreV1Api).listNamespacedPod({ namespace: 'team-0' });
-  console.log(name, pods.items[0].metadata.name);
-}
-`;
-
 const plain = await startInProcess({ after }, [flag]);
 const many = await startInProcess({ after }, [
   ...[flag, '--all-contexts', '--contexts=dev,rancher,kube-api-proxy'],
@@ -136,22 +124,6 @@ describe('/-/kubeconfig', () => {
       assert.match(stdout, /^pod\/web-\d$/m, stderr);
     }
   });
-
-  javascriptClientTest(
-    'leads @kubernetes/client-node to / and to each context, over http:// too',
-    async () => {
-      const { text } = await send(many.port, '/-/kubeconfig');
-      const file = join(folder, 'for-javascript');
-      await writeFile(file, text);
-      const printed = await runJavascript(listPodsInEachContext, [file]);
-      assert.deepEqual(printed.trim().split('\n'), [
-        'kube-api-proxy-current web-0',
-        'dev web-0',
-        'rancher web-0',
-        'kube-api-proxy web-0',
-      ]);
-    },
-  );
 
   kubectlTest('has the path of the server, which clients of / send themselves', async t => {
     const { port, url } = await startInProcess(t, [flag, '--context=rancher']);

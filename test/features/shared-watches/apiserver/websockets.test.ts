@@ -11,11 +11,8 @@ import { test } from '../../../support/kube-apiserver/api-server-test.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { ownMetric } from '../../../support/proxy/own-metric.js';
 import { forms } from '../../../support/proxy/watched-namespace.js';
-import { createRandom } from '../../../support/random.js';
 import type { Scope } from '../../../support/scope.js';
 
-/** How many streams of random events are compared. */
-const streams = Number(process.env['COMPARISONS'] ?? 200);
 /** What a guard of the proxy adds to each answer. */
 const ofGuard = 'Cross-Origin-Resource-Policy: same-origin\r\n';
 const joined = 'kube_api_proxy_shared_watch_joins_total{how="ring"}';
@@ -154,52 +151,4 @@ test('what a client says over a WebSocket has the answer of the API server', asy
     'frames behind the request',
     await open(query, { early: frames(clientFrame(ping, 'p'), end) }),
   );
-});
-
-test(`${streams} streams of random events are the same bytes over a shared watch and from the API server, in text and in binary`, async (t, server) => {
-  const { open, path, program, write } = await startBoth(t, server);
-  const random = createRandom(streams);
-  const versions = [await write('first', {})];
-  const objects = new Map<string, string>();
-  let count = 0;
-  const change = async () => {
-    const [name] = objects.size === 0 || random.chance(0.4) ? [] : [random.pick([...objects.keys()])];
-    const data = { text: 'é"\\\n'.repeat(random.pick([0, 1, 5, 30, 200, 2_000])) };
-    if (name === undefined) {
-      const created = `object-${count++}`;
-      versions.push(await write(created, data));
-      objects.set(created, '');
-    } else if (random.chance(0.5)) {
-      await server.admin.do('DELETE', `${path}/${name}`);
-      objects.delete(name);
-    } else await server.admin.do('PUT', `${path}/${name}`, { metadata: { name }, data });
-  };
-  const accepts = [undefined, forms.json, '*/*', forms.table, forms.partial];
-  const binary = ['application/vnd.kubernetes.protobuf;stream=watch', forms.protobuf];
-  for (let done = 0; done < streams; ) {
-    const some = await Promise.all(
-      Array.from({ length: Math.min(50, streams - done) }, () => {
-        // Some begin where the events are not in memory any more, so that watches move.
-        const from = random.chance(0.9)
-          ? versions.at(-1 - random.below(Math.min(40, versions.length)))
-          : versions[0];
-        const Accept = random.pick(random.chance(0.5) ? accepts : binary);
-        return open(`resourceVersion=${from}`, { fields: { Accept } });
-      }),
-    );
-    done += some.length;
-    for (let changes = 1 + random.below(8); changes > 0; changes--) await change();
-    // All have the last event then.
-    versions.push(await write(`last-${done}`, {}));
-    for (const both of some) {
-      for (const [way, socket] of Object.entries(both))
-        await eventually(`${way}: the last event of ${done}`, () =>
-          socket.bytes.subarray(-2_000).includes(`last-${done}`),
-        );
-      for (const one of Object.values(both)) one.send(close);
-      await assertSame(`stream ${done}`, both);
-    }
-  }
-  const sharing = await ownMetric(program.port, joined);
-  assert.ok((sharing ?? 0) > streams / 2, `${sharing} have joined`);
 });

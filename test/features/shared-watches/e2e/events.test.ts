@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { kubectl, kubectlTest } from '../../../support/clients/kubectl.js';
 import type { WatchClient } from '../../../support/clients/watch-client.js';
 import { embeddedApiServer } from '../../../support/embedded-api-server.js';
-import { eventually } from '../../../support/eventually.js';
 import { startStack } from '../../../support/proxy/stack.js';
 import {
   ageless,
@@ -88,48 +86,3 @@ function comparable(watch: WatchClient): string[] {
 function isEnd(frame: string): boolean {
   return frame.includes('initial-events-end');
 }
-
-kubectlTest('kubectl rollout status lists by watching, and two of them share', async t => {
-  const namespace = await server.createNamespace();
-  const deployments = `/apis/apps/v1/namespaces/${namespace}/deployments`;
-  const labels = { app: 'web' };
-  await server.admin.do('POST', deployments, {
-    metadata: { name: 'web' },
-    spec: {
-      replicas: 1,
-      selector: { matchLabels: labels },
-      template: { metadata: { labels }, spec: { containers: [{ name: 'web', image: 'web:1' }] } },
-    },
-  });
-  const ready = {
-    replicas: 1,
-    updatedReplicas: 1,
-    readyReplicas: 1,
-    availableReplicas: 1,
-    observedGeneration: 1,
-  };
-  const setStatus = (status: object) => server.admin.do('PATCH', `${deployments}/web/status`, { status });
-  await setStatus({ ...ready, updatedReplicas: 0 });
-  const start = () =>
-    kubectl(
-      ['-s', stack.proxy.url, '-n', namespace, 'rollout', 'status', 'deployment/web', '--timeout=2m', '-v=8'],
-      { env: { KUBE_FEATURE_WatchListClient: 'true' } },
-    );
-  const running = [start(), start()];
-  const watches = async () =>
-    (await server.arrivals()).filter(
-      ({ target }) => target.startsWith(`${deployments}?`) && /watch=/.test(target),
-    );
-  // Each sends one watch with sendInitialEvents; the API server has one open when both have their objects.
-  await eventually('one watch for both', async () => {
-    const arrived = await watches();
-    return arrived.length >= 2 && arrived.filter(({ isOver }) => !isOver).length === 1;
-  });
-  await setStatus(ready);
-  for (const { code, stdout, stderr } of await Promise.all(running)) {
-    assert.equal(code, 0, stderr);
-    assert.match(stdout, /deployment "web" successfully rolled out/);
-    assert.match(stderr, /sendInitialEvents=true/);
-  }
-  t.diagnostic((await watches()).map(({ target }) => target).join('\n'));
-});

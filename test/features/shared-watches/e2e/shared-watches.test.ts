@@ -1,25 +1,13 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { after, describe, test } from 'node:test';
 import WebSocket from 'ws';
-import { createServingFiles } from '../../../support/certificates/serving-files.js';
-import { connectHttp2 } from '../../../support/clients/http2-client.js';
-import { openWatchStream } from '../../../support/clients/watch-client.js';
 import { embeddedApiServer } from '../../../support/embedded-api-server.js';
 import { eventually } from '../../../support/eventually.js';
 import { startGateway, startStack } from '../../../support/proxy/stack.js';
 import { forms, type NamespaceWatch, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
 
-const files = await createServingFiles();
 const server = await embeddedApiServer({ after });
-const jane = `jane-${randomUUID()}`;
-// So that a header that changes the identity reaches the API server.
-await server.grant(jane, [{ apiGroups: [''], resources: ['configmaps'], verbs: ['watch'] }]);
-const cors = '--cors-allowed-origins=^https://[a-z]+\\.example$';
-const [plain, secure] = await Promise.all([
-  startStack({ after }, { server: server.embedded, flags: ['--share-watches', cors] }),
-  startStack({ after }, { server: server.embedded, flags: ['--share-watches', ...files.flags] }),
-]);
+const plain = await startStack({ after }, { server: server.embedded, flags: ['--share-watches'] });
 
 test('watches that differ in nothing that changes their events share one at the API server, which ends soon after its last client has left', async () => {
   const alike: readonly NamespaceWatch[] = [
@@ -90,35 +78,4 @@ describe('a watch is passed on unshared', { concurrency: 2 }, () => {
     await eventually('all messages', () => messages.every(all => all.some(one => one.includes('"seen"'))));
     for (const socket of sockets) socket.terminate();
   });
-});
-
-test('clients over HTTP/2 and HTTP/1.1 share a watch, even on one connection, and leave one by one', async t => {
-  const { port } = secure;
-  const ca = files.authority.certificate;
-  const namespace = new WatchedNamespace({
-    server: server.embedded,
-    proxy: { url: `https://127.0.0.1:${port}` },
-  });
-  const session = await connectHttp2(port, ca);
-  t.after(() => session.destroy());
-  const from = server.embedded.version;
-  const target = namespace.target({ from });
-  const overHttp2 = await Promise.all([1, 2, 3].map(() => openWatchStream(session, target)));
-  const overHttp1 = await namespace.watch({ from, tls: { ca } });
-  const watches = [...overHttp2, overHttp1];
-  namespace.writeAll('a', 'b');
-  for (const watch of watches) await watch.until(2);
-  for (const watch of watches) {
-    assert.equal(watch.status, 200);
-    assert.deepEqual(watch.bytes(), overHttp1.bytes());
-  }
-  assert.equal(namespace.upstream().length, 1);
-  overHttp2[0]?.close();
-  namespace.write('c');
-  for (const watch of watches.slice(1)) await watch.until(3);
-  const brief = await openWatchStream(session, `${target}&timeoutSeconds=1`);
-  assert.equal(await brief.ended, 'end');
-  session.destroy();
-  namespace.write('d');
-  await overHttp1.until(4);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { tokenProtocol } from '../../../support/clients/header-lines.js';
-import { clientFrame, RawWebSocket } from '../../../support/clients/websocket-client.js';
+import { RawWebSocket } from '../../../support/clients/websocket-client.js';
 import { eventually } from '../../../support/eventually.js';
 import { ownMetric } from '../../../support/proxy/own-metric.js';
 import { startGateway, startStack } from '../../../support/proxy/stack.js';
@@ -100,32 +100,4 @@ describe('a WebSocket joins no shared watch', () => {
       await RawWebSocket.open(t, origin + other.target(), { fields });
     assert.equal(await ownMetric(open.port, 'kube_api_proxy_shared_watch_joins_total{how="opened"}'), 0);
   });
-});
-
-test('a WebSocket whose client reads nothing, but pings, is cut, and the others get all events', async t => {
-  const stack = await startStack(t, { flags: ['--share-watches', '--share-watches-buffer=1Mi'] });
-  const namespace = new WatchedNamespace(stack);
-  const { url } = stack.proxy;
-  const open = () => RawWebSocket.open(t, url + namespace.target(), { fields: { Origin: url } });
-  const [slow, fast] = [await open(), await open()];
-  slow.socket.pause();
-  const pings = Buffer.concat(Array.from({ length: 100 }, () => clientFrame(0x9, 'x'.repeat(100))));
-  for (let count = 0; count < 100; count++) slow.socket.write(pings);
-  let written = 0;
-  await eventually('it is cut', async () => {
-    for (let count = 0; count < 10; count++)
-      namespace.write(`large-${written++}`, { of: 'x'.repeat(50_000) });
-    await eventually('the events', () => namesIn(fast).length === written);
-    return (await ownMetric(stack.port, 'kube_api_proxy_shared_watch_lagging_clients_total')) === 1;
-  });
-  // Its connection ends although it has not read the last bytes.
-  await eventually('the line of the log', () =>
-    stack.proxy
-      .log()
-      .some(({ endedBy, err }) => endedBy === 'error' && /too slowly/.test(JSON.stringify(err))),
-  );
-  slow.socket.resume();
-  await eventually('the end', () => slow.ended !== undefined);
-  assert.ok(namesIn(slow).length < written);
-  assert.equal(fast.ended, undefined);
 });

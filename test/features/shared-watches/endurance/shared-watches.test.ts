@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { heapInUse, inspected } from '../../../endurance/garbage.js';
 import type { WatchClient } from '../../../support/clients/watch-client.js';
-import { configMap } from '../../../support/fake-api-server/config-maps.js';
 import { ownMetrics } from '../../../support/proxy/own-metric.js';
 import { openDescriptors, settled } from '../../../support/proxy/process-state.js';
 import type { ProxyProcess } from '../../../support/proxy/proxy.js';
@@ -151,37 +150,4 @@ test('stalled clients of initial streams cost the memory of their connections, a
     watch.close();
   }
   for (const watch of stalled) watch.close();
-});
-
-test('all ring buffers together stay within --share-watches-buffer, however many watches there are', async t => {
-  const watches = long ? 2000 : 200;
-  const buffer = long ? 256 : 32;
-  const rounds = long ? 20 : 10;
-  const stack = await start(t, [`--share-watches-buffer=${buffer}Mi`], inspected);
-  const { server, proxy } = stack;
-  const namespace = new WatchedNamespace(stack);
-  const from = server.version;
-  const clients = await openMany(watches, index =>
-    namespace.watch({ from, query: `&fieldSelector=metadata.name%3Dn${index}-` }),
-  );
-  assert.equal(namespace.openUpstream().length, watches);
-  const body = 'x'.repeat(50_000);
-  const before = await usedBytes(proxy);
-  for (let round = 0; round < rounds; round += 1) {
-    for (let index = 0; index < watches; index += 1) {
-      server.write(configMap(namespace.name, `n${index}-`, { data: { body, round: `${round}` } }));
-      if (index % 50 === 49) {
-        const written = clients.slice(index - 49, index + 1);
-        for (const client of written) await client.until(round + 1);
-      }
-    }
-  }
-  const written = Math.round((watches * rounds * body.length) / megabyte);
-  const grown = Math.round(((await usedBytes(proxy)) - before) / megabyte);
-  t.diagnostic(`${written} MB of events, ${grown} MB more in memory`);
-  assert.ok(written > 2 * buffer);
-  assert.ok(grown > buffer / 2, 'the rings are used');
-  assert.ok(grown < buffer + 16, `${grown} MB`);
-  // The ring buffers of other watches do not make a client lose its events.
-  for (const client of clients) assert.equal(client.frames.length, rounds);
 });

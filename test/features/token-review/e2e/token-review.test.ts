@@ -94,34 +94,6 @@ describe('tokens of the cluster', { concurrency: 4 }, () => {
     }
     assert.equal(reviews(server), 4, 'failures are remembered too');
   });
-
-  test('of service accounts act by the name alone with --service-accounts-by-name, those of people as before', async t => {
-    const { server, tokens, proxy } = await start(t, {
-      flags: ['--service-accounts-by-name'],
-      server: { allow: user => user.username !== 'nobody' },
-    });
-    const person = { username: 'alice', uid: '7', groups: ['dev'], extra: { 'acme.com/team': ['a'] } };
-    const mixed = { ...robot, groups: [...robot.groups, 'dev'] };
-    Object.assign(tokens, { robot, person, mixed });
-    const full = (name: string, ...more: readonly string[]) =>
-      new RegExp(`^${[name, ...more].join('\\n')}`, 'm');
-    for (const leg of bothLegs)
-      for (const [token, expected] of [
-        ['robot', /^system:serviceaccount:shop:robot$/],
-        ['person', full('alice', '7', 'dev', 'system:authenticated', 'a')],
-        // The API server would take this group away, and perhaps what a policy denies to it.
-        [
-          'mixed',
-          full(robot.username, '4-2', 'system:serviceaccounts', 'system:serviceaccounts:shop', 'dev'),
-        ],
-      ] as const) {
-        const { code, arrived, answer } = await probe(proxy, server, leg, { headers: bearer(token) });
-        assert.equal(code, passed(leg), answer.raw);
-        const { rawHeaders = [] } = arrived.at(-1) ?? {};
-        const values = rawHeaders.filter((_, index) => /^impersonate-/i.test(rawHeaders[index - 1] ?? ''));
-        assert.match(values.join('\n'), expected, token);
-      }
-  });
 });
 
 test('the permission to impersonate is a check of readyz that names what is missing, if callers are authenticated', async t => {

@@ -153,16 +153,3 @@ test('nothing of a token, a query, a name or a path reaches a span', async t => 
   );
   assert.doesNotMatch(text, new RegExp(secret));
 });
-
-test('a collector that is down, refuses, answers 429 or says nothing holds nobody up', async t => {
-  for (const status of [400, 429, undefined, 'down'] as const) {
-    const { collector, proxy } = await start(t, [all]);
-    if (status === 'down') collector.close();
-    else collector.status = status;
-    for (let count = 0; count < 20; count++) assert.equal((await send(proxy.port, '/version')).status, 200);
-    const before = performance.now();
-    await proxy.stop();
-    const waited = performance.now() - before;
-    assert.ok(waited < 10_000, `${status}: the end waits ${waited} ms`);
-  }
-});

@@ -8,7 +8,7 @@ import { RequestHead } from '../src/http/request-head.js';
 import {
   hasImpersonationHeader,
   impersonatedUser,
-  largestPartAbove,
+  takesMoreThan,
   userOfImpersonation,
 } from '../src/kubernetes/impersonation.js';
 import { parseRequestInfo } from '../src/kubernetes/request-info.js';
@@ -67,7 +67,7 @@ const requestReaders: Readonly<Record<string, (fields: string[]) => unknown>> = 
   'the user that it asks for': fields => requestedUser(['Impersonate-User', 'a', ...fields], false),
   'the user of an audit event': impersonatedUser,
   'the size of a user': fields =>
-    largestPartAbove(1e9, impersonatedUser(['Impersonate-User', 'a', ...fields]) ?? assert.fail()),
+    takesMoreThan(1e9, impersonatedUser(['Impersonate-User', 'a', ...fields]) ?? assert.fail()),
   'the user without the credential': userOfImpersonation,
   'the head for the API server': rawHeaders => {
     for (const authenticates of [true, false]) {

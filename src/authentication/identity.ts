@@ -1,4 +1,4 @@
-import { largestPartAbove, serviceAccountOf } from '../kubernetes/impersonation.js';
+import { serviceAccountOf, takesMoreThan } from '../kubernetes/impersonation.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { UserInfo } from '../kubernetes/user-info.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
@@ -88,11 +88,8 @@ const mostBytes = 256 * 1024;
 
 /** What is wrong with a user whose name, uid, groups and extra fields are too large to be sent; undefined if nothing is. */
 export function sizeProblem(user: UserInfo): string | undefined {
-  const part = largestPartAbove(mostBytes, user);
-  return (
-    part &&
-    `the user takes more than 256 KB of Impersonate-* header fields, and the API server gets no more; most of them are for its ${part}`
-  );
+  if (!takesMoreThan(mostBytes, user)) return undefined;
+  return 'the user takes more than 256 KB of Impersonate-* header fields, and the API server gets no more';
 }
 
 /**

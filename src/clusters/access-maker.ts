@@ -1,6 +1,6 @@
 import { type Credential, isSameClientCertificate } from '../credentials/credential.js';
 import { hostOf } from '../kubeconfig/server-address.js';
-import { impersonationHeaders } from '../kubernetes/impersonation.js';
+import { impersonationOf } from '../kubernetes/impersonation.js';
 import { type Access, ReplacedError } from '../transport/access.js';
 import { ConnectionPool } from '../transport/connection-pool.js';
 import { createDial, lazySecureContext } from '../transport/dial/dial.js';
@@ -60,7 +60,7 @@ export class AccessMaker {
       serverPath: server.path,
       credential,
       outbound: endpoint.outbound,
-      impersonation: impersonation === undefined ? [] : impersonationHeaders(impersonation),
+      impersonation: impersonation === undefined ? [] : impersonationOf(impersonation),
       pool,
     };
     this.#current = { endpoint, access, pool, dials };

@@ -1,7 +1,7 @@
 import type { CredentialSource } from '../credentials/credential.js';
 import { hostOf } from '../kubeconfig/server-address.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
-import { impersonationHeaders } from '../kubernetes/impersonation.js';
+import { impersonationOf } from '../kubernetes/impersonation.js';
 import { digest } from '../lib/json.js';
 import type { EndpointIdentity, OutboundRule } from '../transport/access.js';
 import type { RefuseAddress } from '../transport/dial/name-lookup.js';
@@ -39,7 +39,7 @@ export function identityOf({
   return {
     connections,
     server: connections + path,
-    impersonation: impersonation === undefined ? '' : digest(impersonationHeaders(impersonation)),
+    impersonation: impersonation === undefined ? '' : digest(impersonationOf(impersonation)),
     context,
   };
 }

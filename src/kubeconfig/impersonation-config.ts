@@ -1,4 +1,4 @@
-import type { Impersonation } from '../kubernetes/impersonation.js';
+import type { UserInfo } from '../kubernetes/user-info.js';
 import { type ImpersonationOverrides, isSet } from './overrides.js';
 import type { AuthInfo } from './types.js';
 
@@ -18,7 +18,7 @@ export function resolveImpersonation(
   user: { readonly label: string; readonly value: AuthInfo },
   overrides: ImpersonationOverrides,
   problems: string[],
-): Impersonation | undefined {
+): UserInfo | undefined {
   const name = firstSet(overrides.as, '--as', user.value.as, `as of ${user.label}`);
   const uid = firstSet(overrides.asUid, '--as-uid', user.value['as-uid'], `as-uid of ${user.label}`);
   const groups = resolveGroups(user, overrides);
@@ -37,8 +37,8 @@ export function resolveImpersonation(
   }
   if (name.value === '') return undefined;
   return {
-    user: name.value,
-    ...(uid.value === '' ? {} : { uid: uid.value }),
+    username: name.value,
+    uid: uid.value === '' ? undefined : uid.value,
     groups: groups.value,
     extra: inLowerCase(extra),
   };

@@ -1,4 +1,4 @@
-import type { Impersonation } from '../kubernetes/impersonation.js';
+import type { UserInfo } from '../kubernetes/user-info.js';
 import type { OidcConfig } from './auth-provider.js';
 import type { ExecConfig } from './exec-config.js';
 import type { PemSource } from './pem-source.js';
@@ -96,7 +96,8 @@ export interface ClientConfig {
   readonly tokenFile?: string;
   readonly username?: string;
   readonly password?: string;
-  readonly impersonation?: Impersonation;
+  /** The user that requests act as, instead of the identity that authenticates. */
+  readonly impersonation?: UserInfo;
   readonly exec?: ExecConfig;
   /** The value of the cluster's extension `client.authentication.k8s.io/exec`, for the plugin. */
   readonly execClusterConfig?: unknown;

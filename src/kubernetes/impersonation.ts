@@ -1,80 +1,55 @@
 import { unescapedText, utf8Text } from '../http/percent-encoding.js';
 import type { UserInfo } from './user-info.js';
 
-/** The user that requests act as, instead of the identity that authenticates: client-go's `rest.ImpersonationConfig`. */
-export interface Impersonation {
-  readonly user: string;
-  readonly uid?: string;
-  readonly groups: readonly string[];
-  /** Further attributes of the user, by key. */
-  readonly extra: ReadonlyMap<string, readonly string[]>;
-}
-
 /** How the fields of an impersonation begin, as the API server reads them: their names in lower case. */
 export const impersonationPrefix = 'impersonate-';
 const extraPrefix = 'impersonate-extra-';
 
-/**
- * The headers of an impersonation, as a flat list of names and values (client-go's `transport.impersonatingRoundTripper`). Each
- * character of a value is one byte of its UTF-8 form: Node and undici write headers as Latin-1, so the API server gets the bytes that
- * client-go would send.
- */
-export function impersonationHeaders(impersonation: Impersonation): string[] {
-  const headers: string[] = [];
-  for (const { name, value } of fieldsOf(impersonation)) headers.push(name, utf8Bytes(value));
-  return headers;
-}
-
-/** A part of a user, for messages. */
-export type UserPart = 'name' | 'uid' | 'groups' | `extra field ${string}`;
-
-/** One field of an impersonation, its value in Unicode, and the part of the user that it carries. */
-interface Field {
-  readonly part: UserPart;
-  readonly name: string;
-  readonly value: string;
-}
-
-function* fieldsOf({ user, uid, groups, extra }: Impersonation): Generator<Field> {
-  yield { part: 'name', name: 'Impersonate-User', value: user };
-  if (uid !== undefined) yield { part: 'uid', name: 'Impersonate-Uid', value: uid };
-  for (const value of groups) yield { part: 'groups', name: 'Impersonate-Group', value };
+/** The fields with which a request impersonates a user: names, and values in Unicode. */
+function* fieldsOf({
+  username,
+  uid,
+  groups,
+  extra,
+  isSentByName,
+}: UserInfo): Generator<readonly [name: string, value: string]> {
+  yield ['Impersonate-User', username];
+  if (isSentByName) return;
+  if (uid !== undefined) yield ['Impersonate-Uid', uid];
+  for (const group of groups) yield ['Impersonate-Group', group];
   for (const [key, values] of extra) {
-    const part = `extra field ${JSON.stringify(key.slice(0, 200))}` as const;
     const name = canonicalName(`Impersonate-Extra-${escapeKey(key)}`);
-    for (const value of values) yield { part, name, value };
+    for (const value of values) yield [name, value];
   }
 }
 
 /**
- * The part of a user that takes the most of its header fields, if these have more bytes than this, as HTTP/2 counts them (RFC 9113, section
- * 6.5.2). Otherwise undefined. Reads no more than so many bytes.
+ * Whether the header fields of a user have more bytes than this, as HTTP/2 counts them (RFC 9113, section 6.5.2). Reads no more than so many
+ * bytes.
  */
-export function largestPartAbove(mostBytes: number, user: UserInfo): UserPart | undefined {
-  const sizes = new Map<UserPart, number>();
+export function takesMoreThan(mostBytes: number, user: UserInfo): boolean {
   let total = 0;
-  for (const { part, name, value } of fieldsOf(toImpersonation(user))) {
-    const size = name.length + Buffer.byteLength(value) + 32;
-    sizes.set(part, (sizes.get(part) ?? 0) + size);
-    total += size;
-    if (total > mostBytes) return [...sizes].reduce((one, other) => (other[1] > one[1] ? other : one))[0];
+  for (const [name, value] of fieldsOf(user)) {
+    total += name.length + Buffer.byteLength(value) + 32;
+    if (total > mostBytes) return true;
   }
-  return undefined;
-}
-
-function toImpersonation({ username, uid, groups, extra, isSentByName }: UserInfo): Impersonation {
-  if (isSentByName) return { user: username, groups: [], extra: new Map() };
-  return { user: username, groups, extra, ...(uid !== undefined && { uid }) };
+  return false;
 }
 
 const made = new WeakMap<UserInfo, readonly string[]>();
 
-/** The headers with which a request impersonates this user. They are made once for each `UserInfo`. */
+/**
+ * The headers with which a request impersonates this user, as a flat list of names and values (client-go's
+ * `transport.impersonatingRoundTripper`). They are made once for each `UserInfo`. Each character of a value is one byte of its UTF-8 form:
+ * Node and undici write headers as Latin-1, so the API server gets the bytes that client-go would send.
+ */
 export function impersonationOf(user: UserInfo): readonly string[] {
   let headers = made.get(user);
   if (headers === undefined) {
+    const fields: string[] = [];
+    for (const [name, value] of fieldsOf(user)) fields.push(name, utf8Bytes(value));
     // A copy has no room for more fields.
-    headers = impersonationHeaders(toImpersonation(user)).slice();
+    headers = fields.slice();
     made.set(user, headers);
   }
   return headers;

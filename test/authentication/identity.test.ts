@@ -166,7 +166,7 @@ describe('an authenticated user', () => {
 });
 
 describe('the header fields of a user', () => {
-  it('have at most 256 KB, and the message names what takes most of them', () => {
+  it('have at most 256 KB, whatever takes them', () => {
     // name, value and 32 bytes, as in HTTP/2
     const room = 256 * 1024 - ('Impersonate-User'.length + 1 + 32) - ('Impersonate-Group'.length + 20 + 32);
     const valueFor = (name: string) => 'x'.repeat(room - name.length - 32);
@@ -174,28 +174,22 @@ describe('the header fields of a user', () => {
       valueFor,
     );
     const many = Array.from({ length: (256 * 1024) / 53 }, (_, index) => index.toString(36).padStart(4, '0'));
-    const half = 'h'.repeat(150_000);
-    for (const [largest, more, groups] of [
-      ['uid', (add: string) => ({ uid: uid + add }), []],
-      ['groups', () => ({}), [group]],
-      ['extra field "scopes"', (add: string) => ({ extra: new Map([['scopes', [extra + add]]]) }), []],
+    for (const [more, groups] of [
+      [(add: string) => ({ uid: uid + add }), []],
+      [() => ({}), [group]],
+      [(add: string) => ({ extra: new Map([['scopes', [extra + add]]]) }), []],
     ] as const) {
       const make = (add: string) => {
         const given = groups.map(name => name + add);
         return user('u', given, more(add));
       };
       assert.equal(admitUser(make(''), nobody).username, 'u');
-      assertTooLarge(make('x'), largest, [admitUser]);
+      assertTooLarge(make('x'), [admitUser]);
     }
-    assertTooLarge(user('u', many), 'groups');
-    assertTooLarge(user('\u00e9'.repeat(131_072), ['dev']), 'name');
-    const two = new Map([
-      ['a', ['b']],
-      ['Sco:pes', [half + 'x'.repeat(100)]],
-    ]);
-    assertTooLarge(user('u', [half], { extra: two }), 'extra field "Sco:pes"');
+    assertTooLarge(user('u', many));
+    assertTooLarge(user('\u00e9'.repeat(131_072), ['dev']));
     const empty = new Map([['s', Array<string>(5_200).fill('')]]);
-    assertTooLarge(user('u', [], { extra: empty }), 'extra field "s"');
+    assertTooLarge(user('u', [], { extra: empty }));
   });
 
   it('are measured in linear time, and no further than to the limit', () => {
@@ -205,15 +199,14 @@ describe('the header fields of a user', () => {
       const many = new Map(Array.from({ length }, (_, key) => [`${key}`, ['x'.repeat(100)]]));
       const keys = user('u', [], { extra: many });
       return () => {
-        assertTooLarge(large, 'extra field "a"');
-        assertTooLarge(keys, 'extra field "');
+        assertTooLarge(large);
+        assertTooLarge(keys);
       };
     });
   });
 
   function assertTooLarge(
     large: ReturnType<typeof user>,
-    largest: string,
     checks: readonly (typeof checkIdentity)[] = [admitUser, checkIdentity],
   ): void {
     for (const check of checks) {
@@ -222,7 +215,6 @@ describe('the header fields of a user', () => {
         (error: unknown) => {
           assert.ok(error instanceof IdentityError && error.code === 403);
           assert.match(error.message, /^the user takes more than 256 KB of Impersonate-\* header fields/);
-          assert.ok(error.message.includes(`most of them are for its ${largest}`), error.message);
           return error.message.length < 600;
         },
       );

@@ -174,7 +174,7 @@ describe('an access', () => {
   it('keeps its connections if only the token or the impersonation changes, and has others for another certificate or other trusted authorities', () => {
     const { certificate, key, notAfter } = alice;
     const again = { certificate: Buffer.from(certificate), key: Buffer.from(key), notAfter };
-    const carol = { user: 'carol', groups: [], extra: new Map() };
+    const carol = { username: 'carol', uid: undefined, groups: [], extra: new Map() };
     const source = fixed({ clientCertificate: again, ...bearer('t-2') });
     const trusting = { ...endpoint(fixed({ clientCertificate: bob })), certificateAuthority: undefined };
     const one = start(fixed({ clientCertificate: alice, ...bearer('t-1') }));
@@ -319,7 +319,11 @@ describe('the source of a configuration', () => {
     const { source, questions } = controlled();
     const one = start(source);
     const waiting = one.access();
-    one.replace(endpoint(source, { impersonation: { user: 'carol', groups: [], extra: new Map() } }));
+    one.replace(
+      endpoint(source, {
+        impersonation: { username: 'carol', uid: undefined, groups: [], extra: new Map() },
+      }),
+    );
     questions[0]?.give('t-1');
     const access = await waiting;
     assert.deepEqual(access.impersonation, ['Impersonate-User', 'carol']);

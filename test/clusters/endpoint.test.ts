@@ -4,7 +4,7 @@ import { identityOf } from '../../src/clusters/endpoint.js';
 import { endpointWith } from '../support/proxy/client-request.js';
 
 const server = { protocol: 'https:', hostname: 'api.example', port: 443, path: '' } as const;
-const jane = { user: 'jane', groups: [], extra: new Map() };
+const jane = { username: 'jane', uid: undefined, groups: [], extra: new Map() };
 
 it('the identity of an endpoint has no text that could be that of other parts, and contains no secret of the proxy on the way', () => {
   // Texts that become equal if the parts are only joined.

@@ -34,7 +34,7 @@ describe('the configured impersonation', () => {
     const empty = { as: '', 'as-uid': '', 'as-groups': [], 'as-user-extra': {} };
     assert.equal(resolved(empty, { as: '', asUid: '', asGroup: [] }), undefined);
     assert.deepEqual(resolved({}, overrides), {
-      user: 'carol',
+      username: 'carol',
       uid: '7',
       groups: ['a,b'],
       extra: new Map([
@@ -48,7 +48,7 @@ describe('the configured impersonation', () => {
   it('is merged as client-go merges it: groups are replaced as a whole, extra key by key', () => {
     const overrides = { as: 'carol', asGroup: ['three'], asUserExtra: ['scopes=edit'] };
     assert.deepEqual(resolved(full, overrides), {
-      user: 'carol',
+      username: 'carol',
       uid: '42',
       groups: ['three'],
       extra: new Map([
@@ -104,6 +104,6 @@ describe('the configured impersonation', () => {
       `--as-user-extra: a value of "k" ${control}`,
     ]);
     const user = 'Zoë\t漢字 🙂 <"\'>';
-    assert.equal(resolved({ as: user })?.user, user);
+    assert.equal(resolved({ as: user })?.username, user);
   });
 });

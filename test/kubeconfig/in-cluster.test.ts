@@ -33,7 +33,7 @@ describe('the in-cluster configuration', () => {
       KUBERNETES_SERVICE_PORT: '6443',
     });
     assert.deepEqual(server, { protocol: 'https:', hostname: 'fd00:10:96::1', port: 6443, path: '' });
-    assert.equal(resolved(env, { as: 'jane' }).impersonation?.user, 'jane');
+    assert.equal(resolved(env, { as: 'jane' }).impersonation?.username, 'jane');
   });
 
   it('does not exist without host, port or token file, or if they are no address', () => {

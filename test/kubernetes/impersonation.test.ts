@@ -3,21 +3,21 @@ import { describe, it } from 'node:test';
 import {
   hasImpersonationHeader,
   impersonatedUser,
-  impersonationHeaders,
   impersonationOf,
-  largestPartAbove,
   namedUser,
   serviceAccountOf,
+  takesMoreThan,
   userOfImpersonation,
 } from '../../src/kubernetes/impersonation.js';
 
+const user = { username: 'u', uid: undefined, groups: [] };
 const extraName = (key: string): string | undefined =>
-  impersonationHeaders({ user: 'u', groups: [], extra: new Map([[key, ['v']]]) })[2];
+  impersonationOf({ ...user, extra: new Map([[key, ['v']]]) })[2];
 
 describe('impersonation headers', () => {
   it('name the user, the uid, every group and every value of extra, in that order', () => {
-    const headers = impersonationHeaders({
-      user: 'system:serviceaccount:ns:name',
+    const headers = impersonationOf({
+      username: 'system:serviceaccount:ns:name',
       uid: '42',
       groups: ['developers', 'admins'],
       extra: new Map([
@@ -31,7 +31,7 @@ describe('impersonation headers', () => {
       ...['Impersonate-Extra-Scopes', 'view', 'Impersonate-Extra-Scopes', 'edit'],
       ...['Impersonate-Extra-Reason', 'a, b'],
     ]);
-    const alone = impersonationHeaders({ user: 'Zoë 漢字 🙂', groups: [], extra: new Map() });
+    const alone = impersonationOf({ ...user, username: 'Zoë 漢字 🙂', extra: new Map() });
     assert.deepEqual(alone, ['Impersonate-User', Buffer.from('Zoë 漢字 🙂').toString('latin1')]);
   });
 
@@ -63,7 +63,7 @@ describe('impersonation headers', () => {
       ['FOO-Bar', ['4', '5']],
       ['\u00c9t\u00e9', ['6']],
     ]);
-    assert.deepEqual(namedUser(impersonationHeaders({ user: 'u', groups: [], extra }))?.extra, extra);
+    assert.deepEqual(namedUser(impersonationOf({ ...user, extra }))?.extra, extra);
     for (let code = 0; code < 128; code++) {
       const character = String.fromCharCode(code);
       const isKept = /[!#$&'*+.^_`|~0-9a-z-]/.test(character);
@@ -107,7 +107,7 @@ describe('the user whom a request impersonates', () => {
       ['authentication.kubernetes.io/credential-id', ['JTI=1', 'JTI=2']],
       ['a', ['b']],
     ]);
-    assert.deepEqual(userOfImpersonation(impersonationHeaders({ user: 'u', groups: ['g'], extra })), [
+    assert.deepEqual(userOfImpersonation(impersonationOf({ ...user, groups: ['g'], extra })), [
       ...['Impersonate-User', 'u', 'Impersonate-Group', 'g', 'Impersonate-Extra-A', 'b'],
     ]);
     assert.equal(userOfImpersonation('configured'), 'configured');
@@ -163,22 +163,14 @@ describe('the user whom a request impersonates', () => {
   });
 });
 
-describe('a user who is too large', () => {
-  const user = {
+it('a user takes the names of its header fields, the bytes of their values, and 32 bytes for each', () => {
+  const large = {
     username: 'u'.repeat(10),
     uid: '7',
     groups: ['é', 'g'],
     extra: new Map([['k'.repeat(300), ['v']]]),
   };
-  // Each field takes its name, the bytes of its value, and 32 bytes.
-  const sizes = [16 + 10 + 32, 15 + 1 + 32, 17 + 2 + 32, 17 + 1 + 32, 318 + 1 + 32];
-  const sum = (count: number) => sizes.slice(0, count).reduce((one, other) => one + other);
-
-  it('has a part that takes the most of its header fields, as far as they are read', () => {
-    assert.equal(largestPartAbove(sum(1), user), 'name');
-    assert.equal(largestPartAbove(sum(3), user), 'groups');
-    assert.equal(largestPartAbove(sum(5) - 1, user), `extra field "${'k'.repeat(200)}"`);
-    assert.equal(largestPartAbove(sum(5), user), undefined);
-    assert.equal(largestPartAbove(57, user), 'name');
-  });
+  const size = 16 + 10 + 32 + (15 + 1 + 32) + (17 + 2 + 32) + (17 + 1 + 32) + (318 + 1 + 32);
+  assert.equal(takesMoreThan(size - 1, large), true);
+  assert.equal(takesMoreThan(size, large), false);
 });

@@ -137,7 +137,7 @@ describe('what an observer knows of a request', () => {
 });
 
 const server = { protocol: 'https:', hostname: 'api.example', port: 443, path: '' } as const;
-const jane = { user: 'jane', groups: [], extra: new Map() };
+const jane = { username: 'jane', uid: undefined, groups: [], extra: new Map() };
 
 /** Whether a request that was judged for one endpoint may be sent to another one. */
 function mayGo(judgedFor: Endpoint, now: Endpoint, more: AccessConditions = {}): boolean {
@@ -205,7 +205,7 @@ describe('a request whose endpoint was replaced while it waited', () => {
   it('does not go where another user is impersonated', () => {
     const as = (impersonation: typeof jane) => endpointWith({ impersonation });
     for (const other of [
-      as({ ...jane, user: 'ann' }),
+      as({ ...jane, username: 'ann' }),
       endpointWith({ impersonation: { ...jane, groups: ['admin'] } }),
       endpointWith({ impersonation: { ...jane, uid: '1' } }),
       endpointWith({ impersonation: { ...jane, extra: new Map([['scopes', ['a']]]) } }),

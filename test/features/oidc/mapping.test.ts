@@ -144,30 +144,28 @@ describe('a user who is too large', () => {
   const extraOf = (text: string) => [{ key: 'example.org/a', value: expression(text) }];
   const names = Array.from({ length: 20_000 }, (_, index) => `${index}`);
 
-  it('gets a 403 that names the part, and no content of the token or of an expression', () => {
+  it('gets a 403 without any content of the token or of an expression', () => {
     const text = 'x'.repeat(90_000);
     const long = 'x'.repeat(300_000);
     const large = expression('claims.text + claims.text + claims.text');
     const byClaim = { claim: 'groups', prefix: 'p'.repeat(100) };
-    const extra = 'extra field "example.org/a"';
-    const ownExtra = 'extra field "authentication.kubernetes.io/credential-id"';
-    for (const [origin, claims, more] of [
-      ['name', { sub: long }, {}],
-      ['groups', { groups: names.slice(0, 2_000) }, { groups: byClaim }],
-      ['uid', { oid: long }, { uid: { claim: 'oid', prefix: '' } }],
-      [ownExtra, { jti: long }, {}],
-      ['name', { text }, { username: large }],
-      ['uid', { text, oid: 'a' }, { uid: large }],
-      [...(['groups', { names }] as const), { groups: expression('dyn(claims.names).map(x, x)') }],
-      [extra, { names }, { extra: extraOf('dyn(claims.names).map(x, "a")') }],
+    for (const [claims, more] of [
+      [{ sub: long }, {}],
+      [{ groups: names.slice(0, 2_000) }, { groups: byClaim }],
+      [{ oid: long }, { uid: { claim: 'oid', prefix: '' } }],
+      [{ jti: long }, {}],
+      [{ text }, { username: large }],
+      [{ text, oid: 'a' }, { uid: large }],
+      [...([{ names }] as const), { groups: expression('dyn(claims.names).map(x, x)') }],
+      [{ names }, { extra: extraOf('dyn(claims.names).map(x, "a")') }],
       // 1.8 GB of header fields
-      [extra, { names, text }, { extra: extraOf('dyn(claims.names).map(x, claims.text)') }],
+      [{ names, text }, { extra: extraOf('dyn(claims.names).map(x, claims.text)') }],
     ] as const) {
       assert.throws(
         () => userOfClaims({ sub: 'alice', ...claims }, { ...mapping, ...more }),
         (error: unknown) =>
-          error instanceof IdentityError && error.message.endsWith(`most of them are for its ${origin}`),
-        origin,
+          error instanceof IdentityError &&
+          / 256 KB of Impersonate-\* header fields, and the API server gets no more$/.test(error.message),
       );
     }
   });

@@ -112,10 +112,7 @@ describe('a token file', () => {
       ['secret,alice', /tokens\.csv: record 1 has fewer than 3 columns/],
       ['a,b,c\nsecret', /record 2 has fewer than 3 columns/],
       ['secret,,1', /record 1 has no user name/],
-      [
-        `a,b,c\nsecret,alice,1,"dev,${'x'.repeat(262_144)}"`,
-        /record 2: the user takes more than 256 KB .* for its groups$/,
-      ],
+      [`a,b,c\nsecret,alice,1,"dev,${'x'.repeat(262_144)}"`, /record 2: the user takes more than 256 KB /],
       ['a,b,c\n"secret,alice,1', /tokens\.csv:2: a quote/],
     ] as const) {
       const { parsed } = parse(text);

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import https from 'node:https';
 import type { TestContext } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { impersonationHeaders } from '../../../src/kubernetes/impersonation.js';
+import { impersonationOf } from '../../../src/kubernetes/impersonation.js';
 import type { CertificatePair } from '../../support/certificates/certificates.js';
 import { send } from '../../support/clients/http-client.js';
 import { selfReview, selfReviewPath } from '../../support/clients/self-review.js';
@@ -192,7 +192,7 @@ test('the API server reads the extra keys of a caller in their case, and its ref
     const client = new Client(Number(new URL(server.url).port), server.authority.certificate, {
       ...{ name, certificate },
     });
-    const headers = impersonationHeaders({ user: 'carol', groups: [], extra });
+    const headers = impersonationOf({ username: 'carol', uid: undefined, groups: [], extra });
     return client.ask(headers).finally(() => client.close());
   };
   const extra = new Map(

@@ -24,21 +24,14 @@ export const cors = {
   options,
   reasons: [],
   judges: everyMount,
-  create(values: CorsOptions): Check | undefined {
-    const policy = corsPolicyOf(values);
-    return (
-      policy &&
-      (request => {
-        request.answerHeaders = policy.answerHeaders(request.head);
-      })
-    );
+  create({ corsAllowedOrigins }: CorsOptions): Check | undefined {
+    if (corsAllowedOrigins.source === '') return undefined;
+    const headersFor = createCorsHeaders(corsAllowedOrigins);
+    return request => {
+      request.answerHeaders = headersFor(request.head);
+    };
   },
 } as const satisfies Guard;
-
-/** Undefined if no page of another origin may use the API. */
-export function corsPolicyOf({ corsAllowedOrigins }: CorsOptions) {
-  return corsAllowedOrigins.source === '' ? undefined : createCorsPolicy(corsAllowedOrigins);
-}
 
 /** The API server's own lists (k8s.io/apiserver `filters.WithCORS`). */
 const allowed = [
@@ -68,16 +61,14 @@ const others: readonly string[] = [...sameOriginOnly, ...vary.site];
 const embedding: readonly string[] = [...anyPage, ...vary.referer];
 
 /**
- * Which web pages may use the API, and the header fields that say so to their browsers: the API server's CORS answers for the origins of
- * `--cors-allowed-origins`, which may embed answers too.
+ * The header fields of every answer to a request (name, value, …): the API server's CORS answers for the origins of
+ * `--cors-allowed-origins`, whose pages may embed answers too.
  */
-export function createCorsPolicy(origins: RegexpList) {
+export function createCorsHeaders(origins: RegexpList): (head: RequestHead) => readonly string[] {
   const known = new SmallMap<readonly string[]>();
-  const isAllowed = (origin: string): boolean => known.has(origin) || origins.matches(origin);
-  /** Fields of every answer to this request: name, value, … */
-  const answerHeaders = (head: RequestHead): readonly string[] => {
+  return head => {
     const origin = pageOrigin(head);
-    if (origin === undefined || !isAllowed(origin)) return others;
+    if (origin === undefined || !(known.has(origin) || origins.matches(origin))) return others;
     if (head.origin === undefined) return embedding;
     let headers = known.get(origin);
     if (headers === undefined) {
@@ -86,7 +77,6 @@ export function createCorsPolicy(origins: RegexpList) {
     }
     return headers;
   };
-  return { isAllowed, answerHeaders };
 }
 
 /** A browser that asks before it sends a request gets its answer at once. */

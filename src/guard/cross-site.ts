@@ -4,10 +4,10 @@ import type { RequestHead } from '../http/request-head.js';
 import { defineOptions, type OptionValues } from '../lib/option.js';
 import { bool } from '../lib/value-type.js';
 import type { RequestContext } from '../request/context.js';
-import { type CorsOptions, corsPolicyOf } from './cors.js';
+import type { CorsOptions } from './cors.js';
 import type { FilterSwitch } from './filter.js';
 import { type Check, callersMounts, type Guard, type GuardParts, pagesMounts } from './guard.js';
-import { pageOrigin } from './origin-list.js';
+import { type AllowedOrigins, pageOrigin } from './origin-list.js';
 import { mayBeProxiedPage } from './proxied-page.js';
 import type { RejectedPages } from './rejected-pages.js';
 
@@ -68,10 +68,8 @@ function takesTokens({ sendsSecret }: MethodFacts): boolean {
   return sendsSecret;
 }
 
-function createCheck({ disableFilter, ...options }: CrossSiteOptions, { rejectedPages }: GuardParts) {
-  if (disableFilter) return undefined;
-  const cors = corsPolicyOf(options);
-  return createCrossSiteCheck(origin => cors?.isAllowed(origin) === true, rejectedPages);
+function createCheck({ disableFilter, corsAllowedOrigins }: CrossSiteOptions, { rejectedPages }: GuardParts) {
+  return disableFilter ? undefined : createCrossSiteCheck(corsAllowedOrigins, rejectedPages);
 }
 
 /**
@@ -89,11 +87,11 @@ export function comesFromOtherSite({ fetchSite, isPrefetch }: RequestHead): bool
  * something. The target is read as sent, so that the answer does not tell strangers whether a context exists. A request without
  * `Sec-Fetch-Site` passes: only browsers send it, to https and loopback.
  */
-export function createCrossSiteCheck(isAllowed: (origin: string) => boolean, rejectedPages: RejectedPages) {
+export function createCrossSiteCheck(allowed: AllowedOrigins, rejectedPages: RejectedPages) {
   return ({ head, mount, path }: Pick<RequestContext, 'mount' | 'path' | 'head'>): void => {
     if (!comesFromOtherSite(head)) return;
     const origin = pageOrigin(head);
-    if (origin !== undefined && isAllowed(origin)) return;
+    if (origin !== undefined && allowed.matches(origin)) return;
     const isLink = head.method === 'GET' && !head.isUpgrade && isTopLevelNavigation(head);
     const mayBeProxied = (mount.isApi || mount.namesContext) && mayBeProxiedPage(path.received.path);
     if (isLink && !mayBeProxied) return;

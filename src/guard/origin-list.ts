@@ -51,6 +51,9 @@ export const originList: ValueType<RegexpList> = {
   parse: (source, where) => compileList(source, where, compileOrigin),
 };
 
+/** The origins of `--cors-allowed-origins`. */
+export type AllowedOrigins = Pick<RegexpList, 'matches'>;
+
 function compileOrigin(expression: string): Matcher | string {
   if (!/\^|\/\//.test(expression) || !/[$:]/.test(expression)) return unpinned;
   const compiled = compileRe2(expression);

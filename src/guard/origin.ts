@@ -2,11 +2,11 @@ import type { TLSSocket } from 'node:tls';
 import type { RequestHead } from '../http/request-head.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
 import type { RequestContext } from '../request/context.js';
-import { type CorsOptions, corsPolicyOf } from './cors.js';
+import type { CorsOptions } from './cors.js';
 import { comesFromOtherSite, isTokenPage, type TokenPageOptions } from './cross-site.js';
 import { apiMounts, type Check, type Guard, type GuardParts } from './guard.js';
 import { hasOneReading } from './one-reading.js';
-import { isSerializedOrigin, pageOrigin } from './origin-list.js';
+import { type AllowedOrigins, isSerializedOrigin, pageOrigin } from './origin-list.js';
 import { isRead } from './read-only.js';
 import type { RejectedPages } from './rejected-pages.js';
 
@@ -18,11 +18,10 @@ export const origin = {
   reasons: ['origin'],
   judges: apiMounts,
   create(
-    { acceptTokenPages, ...options }: CorsOptions & TokenPageOptions,
+    { acceptTokenPages, corsAllowedOrigins }: CorsOptions & TokenPageOptions,
     { rejectedPages }: GuardParts,
   ): Check {
-    const cors = corsPolicyOf(options);
-    const check = createOriginCheck(origin => cors?.isAllowed(origin) === true, rejectedPages);
+    const check = createOriginCheck(corsAllowedOrigins, rejectedPages);
     return request => {
       if (!comesFromBrowser(request.head) || (acceptTokenPages && isTokenPage(request))) return;
       check(request, request.path.decidedOn);
@@ -43,13 +42,13 @@ export function comesFromBrowser({ origin, fetchSite }: RequestHead): boolean {
  * form, a POST of text/plain. A page has the same origin if its Origin is this listener's scheme and the request's own Host. Behind a load
  * balancer that ends TLS the scheme differs; then the browser itself has to say `same-origin`.
  */
-export function createOriginCheck(isAllowed: (origin: string) => boolean, rejectedPages: RejectedPages) {
+export function createOriginCheck(allowed: AllowedOrigins, rejectedPages: RejectedPages) {
   return (request: PageRequest, info: RequestInfo): void => {
     const { head } = request;
-    if (head.origin !== undefined && isAllowed(head.origin)) return;
+    if (head.origin !== undefined && allowed.matches(head.origin)) return;
     if (isSameOrigin(request)) return;
     if (isRead(info, head) && !head.asksForUpgrade) return;
-    if (isEmbedded(head, info, isAllowed)) return;
+    if (isEmbedded(head, info, allowed)) return;
     throw rejectedPages.reject(
       head,
       'origin',
@@ -60,10 +59,10 @@ export function createOriginCheck(isAllowed: (origin: string) => boolean, reject
 }
 
 /** Whether a page of an allowed origin frames or loads what is behind a proxy subresource. Browsers then send no Origin. */
-function isEmbedded(head: RequestHead, info: RequestInfo, isAllowed: (origin: string) => boolean): boolean {
+function isEmbedded(head: RequestHead, info: RequestInfo, allowed: AllowedOrigins): boolean {
   if (head.method !== 'GET' || info.subresource !== 'proxy' || !hasOneReading(info)) return false;
   const origin = pageOrigin(head);
-  return origin !== undefined && isAllowed(origin);
+  return origin !== undefined && allowed.matches(origin);
 }
 
 function isSameOrigin({ head, raw }: PageRequest): boolean {

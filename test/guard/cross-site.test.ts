@@ -7,7 +7,7 @@ import { headOf, rejectedPages, rejectionOf } from './judged-request.js';
 
 type Headers = Readonly<Record<string, string>>;
 
-const check = createCrossSiteCheck(origin => origin === 'https://app.example', rejectedPages());
+const check = createCrossSiteCheck({ matches: origin => origin === 'https://app.example' }, rejectedPages());
 const mounts = {
   api: { isApi: true, namesContext: false } as Mount,
   context: { isApi: true, namesContext: true } as Mount,

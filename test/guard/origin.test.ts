@@ -6,7 +6,7 @@ import { headOf, infoOf, rejectedPages, rejectionOf } from './judged-request.js'
 
 type Headers = Readonly<Record<string, string>>;
 
-const guard = createOriginCheck(origin => origin === 'https://app.example', rejectedPages());
+const guard = createOriginCheck({ matches: origin => origin === 'https://app.example' }, rejectedPages());
 const host = '127.0.0.1:8001';
 const pod = '/api/v1/namespaces/a/pods/web';
 const upgrade = { upgrade: 'websocket' };

@@ -7,7 +7,6 @@ import { watchRaw } from '../support/clients/raw-http.js';
 import { callersFlag } from '../support/proxy/callers.js';
 import { connectToListener, hasTls } from '../support/proxy/encrypted.js';
 import { type RunningProgram, startInProcess } from '../support/proxy/in-process.js';
-import type { KubeconfigContents } from '../support/proxy/kubeconfig-file.js';
 import type { Scope } from '../support/scope.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { startStrictUpstream } from '../support/upstreams/strict-upstream.js';
@@ -18,8 +17,6 @@ export interface ScriptedAnswer {
   /** Code and phrase; `200 OK` by default. */
   readonly status?: string;
   readonly lines?: readonly string[];
-  /** Sent in one chunk, with these lines as trailers. By default the answer has a length, and no trailers. */
-  readonly trailers?: readonly string[];
 }
 
 /** A plain request over HTTP/1.1, a request for an upgrade, or a request over HTTP/2. */
@@ -46,27 +43,19 @@ export interface ScriptedAnswers {
   readonly authentication: string;
   /** Writes the same answer from now on. */
   answer(answer: ScriptedAnswer): void;
-  /** How many requests have arrived. */
-  arrived(): number;
   /** Starts a program with more flags. */
   start(...flags: string[]): Promise<RunningProgram>;
   /** Sends a request, and returns the head of its answer. */
   send(proxy: RunningProgram, request: WayRequest): Promise<AnswerHead>;
-  /** Everything that a connection receives until it ends, after these bytes. */
-  exchange(proxy: RunningProgram, bytes: string): Promise<string>;
 }
 
 /** Starts the API server. Everything ends with the scope. */
-export async function startScriptedAnswers(
-  scope: Scope,
-  { serverPath = '', ...contents }: Partial<KubeconfigContents> & { readonly serverPath?: string } = {},
-): Promise<ScriptedAnswers> {
+export async function startScriptedAnswers(scope: Scope): Promise<ScriptedAnswers> {
   let scripted: ScriptedAnswer = {};
   const upstream = await startStrictUpstream(({ method }, socket) => {
     socket.write(bytesOf(scripted, method));
   });
-  const server = upstream.url + serverPath;
-  const kubeconfig = await upstream.writeKubeconfig({ ...contents, server });
+  const kubeconfig = await upstream.writeKubeconfig();
   const files = await createServingFiles();
   const tokens = join(temporaryFolder(), 'tokens.csv');
   await writeFile(tokens, 'alice-token,alice,,\n');
@@ -81,7 +70,6 @@ export async function startScriptedAnswers(
     answer(answer) {
       scripted = answer;
     },
-    arrived: () => upstream.requests.length,
     start: (...flags) =>
       startInProcess(scope, [`--kubeconfig=${kubeconfig.path}`, '--reject-paths=', ...files.flags, ...flags]),
     async send({ port }, { way = 'plain', ...request }) {
@@ -90,23 +78,12 @@ export async function startScriptedAnswers(
       sessions.set(port, session);
       return overHttp2(session, request);
     },
-    async exchange({ port }, bytes) {
-      const connection = watchRaw(connectToListener({ port, ca }));
-      connection.write(bytes);
-      return connection.untilClosed();
-    },
   };
 }
 
-function bytesOf({ status = '200 OK', lines = [], trailers }: ScriptedAnswer, method: string): string {
-  const head = [`HTTP/1.1 ${status}`, ...lines];
-  const code = Number(status.slice(0, 3));
-  if (code === 101) return `${head.join('\r\n')}\r\n\r\n`;
-  head.push(trailers === undefined ? 'Content-Length: 2' : 'Transfer-Encoding: chunked');
-  const hasBody = method !== 'HEAD' && code !== 304;
-  const end = [...(trailers ?? []), '', ''].join('\r\n');
-  const body = trailers === undefined ? 'ok' : `2\r\nok\r\n0\r\n${end}`;
-  return `${head.join('\r\n')}\r\n\r\n${hasBody ? body : ''}`;
+function bytesOf({ status = '200 OK', lines = [] }: ScriptedAnswer, method: string): string {
+  const head = [`HTTP/1.1 ${status}`, ...lines, 'Content-Length: 2'];
+  return `${head.join('\r\n')}\r\n\r\n${method === 'HEAD' ? '' : 'ok'}`;
 }
 
 const authorization = 'Bearer alice-token';

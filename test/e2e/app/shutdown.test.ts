@@ -64,7 +64,7 @@ describe('the program', { concurrency: 4 }, () => {
     });
   }
 
-  test('ends a hundred open watches and a followed log with their last chunks, and tells the API server', async t => {
+  test('ends a hundred open watches and a followed log with their last chunks, and an upgrade that waits with a 503, and tells the API server', async t => {
     const stack = await start(t);
     const errors: Error[] = [];
     const connections = await Promise.all(Array.from({ length: 101 }, () => connectRaw(stack.port)));
@@ -73,11 +73,16 @@ describe('the program', { concurrency: 4 }, () => {
       connection.write(index === 0 ? getLog : getWatch);
     }
     await Promise.all(connections.map(connection => connection.until(/\r\n\r\n/)));
+    stack.server.interceptUpgrade(({ url }) => url === '/never');
+    const waiting = await connectRaw(stack.port);
+    waiting.write(getNever.replace('\r\n\r\n', '\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'));
+    await stack.server.waitForRequest(({ rawUrl }) => rawUrl === '/never');
     const records = stack.server.requests.filter(({ rawUrl }) => rawUrl === watchPath);
     assert.equal(records.length, 100);
     const { code } = await leave(stack);
     const [log, ...watches] = await Promise.all(connections.map(connection => connection.untilClosed()));
     assert.match(log ?? '', /\r\n0\r\n\r\n$/);
+    assert.match(await waiting.untilClosed(), /^HTTP\/1\.1 503 /);
     for (const watch of watches) assert.match(watch, /\r\n\r\n0\r\n\r\n$/);
     assert.deepEqual(errors, []);
     assert.equal(code, 0);

@@ -1,10 +1,6 @@
 import assert from 'node:assert/strict';
-import http from 'node:http';
-import { after, describe, type TestContext, test } from 'node:test';
-import { identityHeaders } from '../../support/clients/header-lines.js';
-import { send } from '../../support/clients/http-client.js';
+import { after, describe, test } from 'node:test';
 import { connectRaw } from '../../support/clients/raw-http.js';
-import { selfReview, selfReviewPath } from '../../support/clients/self-review.js';
 import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { twoUsers } from '../../support/identities/two-users.js';
 import { startGateway } from '../../support/proxy/stack.js';
@@ -15,9 +11,6 @@ const bob = 'Authorization: Bearer bob-token';
 
 const server = await embeddedApiServer({ after });
 const judged = await startGateway({ after }, { tokenFile: twoUsers, server });
-
-/** A gateway to an embedded API server that allows everything. */
-const startOpen = (t: TestContext) => startGateway(t, { tokenFile: twoUsers, server: { allow: () => true } });
 
 describe('requests on one connection', () => {
   test('have their callers authenticated one by one, however they follow each other', async t => {
@@ -75,52 +68,5 @@ describe('requests on one connection', () => {
       const arrived = (await server.arrivals()).filter(({ target }) => target.endsWith('?hidden'));
       assert.equal(arrived.length, 0, what);
     }
-  });
-});
-
-describe('two callers on one pool of connections', () => {
-  test('never get each other’s answers, over hundreds of interleaved requests', async t => {
-    const { server, proxy } = await startOpen(t);
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
-    t.after(() => agent.destroy());
-    const review = async (name: string) => {
-      const { status, json } = await send(proxy.port, selfReviewPath, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${name}-token`, 'content-type': 'application/json' },
-        body: selfReview,
-        agent,
-      });
-      assert.equal(status, 201);
-      return (json as { status: { userInfo: { username: string } } }).status.userInfo.username;
-    };
-    const echo = async (name: string, index: number) => {
-      const path = `/api/v1/namespaces/default/services/web/proxy/${name}/${index}`;
-      const { json } = await send(proxy.port, path, {
-        headers: { authorization: `Bearer ${name}-token`, 'x-mark': `${name}-${index}` },
-        agent,
-      });
-      return JSON.stringify(json);
-    };
-    const none = (index: number) => send(proxy.port, `/version?none=${index}`, { agent });
-    const names = Array.from({ length: 120 }, (_, index) => (index % 3 === 0 ? 'alice' : 'bob'));
-    await Promise.all(
-      names.map(async (name, index) => {
-        assert.equal(await review(name), name);
-        const other = name === 'alice' ? 'bob' : 'alice';
-        const echoed = await echo(name, index);
-        assert.ok(echoed.includes(`${name}-${index}`) && !echoed.includes(other), echoed);
-        if (index % 10 === 0) assert.equal((await none(index)).status, 401);
-      }),
-    );
-    const own = server.requests.filter(({ headers }) => headers['user-agent'] !== 'kube-api-proxy');
-    assert.equal(own.length, 2 * names.length);
-    for (const { rawHeaders, rawUrl } of own) {
-      const identity = identityHeaders(rawHeaders).join();
-      assert.doesNotMatch(identity, /alice-token|bob-token/);
-      const [, name] = /proxy\/(\w+)\//.exec(rawUrl) ?? [];
-      if (name !== undefined) assert.match(identity, new RegExp(`Impersonate-User,${name},`));
-      assert.equal(identity.match(/impersonate-user/gi)?.length, 1);
-    }
-    assert.ok(server.connectionsAccepted < 100, 'connections are used again');
   });
 });

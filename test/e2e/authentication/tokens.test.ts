@@ -146,4 +146,7 @@ test('authentication of callers and impersonation cannot both come from an edit 
     assert.equal(code, passed(leg));
     assertActsAsAlice(arrived);
   }
+  const { text } = await send(proxy.port, '/-/metrics', { headers: { authorization: 'Bearer alice-token' } });
+  assert.match(text, /_config_reloads_total\{result="failure"\} 1\n/);
+  assert.match(text, /_config_last_reload_successful 0\n/);
 });

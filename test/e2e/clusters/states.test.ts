@@ -3,15 +3,14 @@ import { writeFile } from 'node:fs/promises';
 import net, { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { open, send as sendPlain } from '../../support/clients/http-client.js';
-import { eventually, eventuallyPasses } from '../../support/eventually.js';
+import { send as sendPlain } from '../../support/clients/http-client.js';
+import { eventuallyPasses } from '../../support/eventually.js';
 import { listen } from '../../support/ports.js';
 import { callersFlag } from '../../support/proxy/callers.js';
 import { clusterStates, untilState } from '../../support/proxy/cluster-states.js';
 import {
   addContext,
   arn,
-  missingFile,
   mountOf,
   rancherPath,
   startManyClusters,
@@ -21,7 +20,7 @@ import {
 } from '../../support/proxy/many-clusters.js';
 import { scrapeOwn, sumOf } from '../../support/proxy/own-metric.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
-import { assertStatus, type Leg, send } from '../leg.js';
+import { type Leg, send } from '../leg.js';
 
 /** Accepts connections and never sends a byte. */
 const silent = net.createServer(socket => socket.on('error', () => {}));
@@ -91,42 +90,6 @@ test('nothing is dialled, run, read or reported for a context before its first r
   assert.deepEqual(named, [one.url, 'user of one', 'cluster of one']);
   for (const secret of clusters.secrets()) assert.ok(!proxy.stderr().includes(secret));
 });
-
-test('a context that hangs fails neither readyz nor the others', async t => {
-  const hanging = open(port, `/clusters/silent${which}`).catch(() => undefined);
-  t.after(async () => {
-    for (const socket of silentSockets) socket.destroy();
-    (await hanging)?.destroy();
-  });
-  await eventually('its connection', () => silentSockets.length > 0);
-  for (const name of ['one', 'a', 'b', 'two']) {
-    for (const leg of legs)
-      assert.equal((await send(port, { leg, target: `${mountOf(name)}${which}` })).code, 200, name);
-  }
-  for (const path of ['/-/readyz', '/-/livez']) assert.equal((await sendPlain(port, path)).status, 200, path);
-});
-
-for (const [name, reason] of [
-  ['down', /ECONNREFUSED|refused/i],
-  ['broken', new RegExp(missingFile)],
-  ['without cluster', /cluster/],
-] as const) {
-  test(`a context that does not work is failing with its reason once it is used: ${name}`, async () => {
-    for (const leg of legs) {
-      const answer = await send(port, { leg, target: `${mountOf(name)}${which}` });
-      assert.ok(answer.code >= 500, `${leg}: ${answer.raw}`);
-      assert.match(assertStatus(answer, answer.code, name), reason);
-    }
-    // With a Retry-After, client-go tries up to ten times, and kubectl sends five such requests.
-    const { headers } = await sendPlain(port, `${mountOf(name)}${which}`);
-    if (name === 'broken') assert.equal(headers['retry-after'], undefined);
-    const { reason: told, version } = await untilState(port, name, 'failing');
-    assert.match(told ?? '', reason);
-    assert.equal(version, undefined);
-    for (const secret of clusters.secrets()) assert.ok(!told?.includes(secret));
-    assert.equal((await sendPlain(port, '/-/readyz')).status, 200, 'readyz is about the current context');
-  });
-}
 
 test('/-/clusters with authentication is only for callers, and says if the proxy may not impersonate', async t => {
   const headers = { authorization: 'Bearer file-token' };

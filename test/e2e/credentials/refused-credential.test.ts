@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { send as sendPlain } from '../../support/clients/http-client.js';
-import type { FakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { proxyToken, twoUsers } from '../../support/identities/two-users.js';
 import type { RunningProgram } from '../../support/proxy/in-process.js';
 import { type Gateway, type GatewayOptions, startGateway } from '../../support/proxy/stack.js';
@@ -53,26 +52,6 @@ async function startRefused(
   return { ...gateway, restore: () => void Object.assign(gateway.tokens, { [proxyToken]: own }) };
 }
 
-/** Answers like a program that the API server forwards requests to. */
-function answerBehind(
-  server: FakeApiServer,
-  path: RegExp,
-  fields: Readonly<Record<string, string>> = {},
-): void {
-  const status = 'HTTP/1.1 401 Unauthorized';
-  server.intercept(({ url = '' }, response) => {
-    if (!path.test(url)) return false;
-    response.writeHead(401, { 'Content-Length': 11, ...fields }).end('log in here');
-    return true;
-  });
-  server.interceptUpgrade(({ url = '' }, socket) => {
-    if (!path.test(url)) return false;
-    const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
-    socket.end(`${status}\r\n${lines.join('')}Content-Length: 11\r\n\r\nlog in here`);
-    return true;
-  });
-}
-
 describe("a 401 to the proxy's own credential, where callers are authenticated,", () => {
   test('becomes a 502 for every kind of request on both legs, until the API server accepts it again', async t => {
     const { server, proxy, restore } = await startRefused(t);
@@ -90,30 +69,5 @@ describe("a 401 to the proxy's own credential, where callers are authenticated,"
     }
     restore();
     assert.equal((await askFor(proxy.port, questions[0] as Question)).code, 200);
-  });
-});
-
-describe('the answer passes untouched', () => {
-  test('if another program than the API server itself gives it to an authenticated caller', async t => {
-    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
-    answerBehind(server, /\/proxy\//, { 'WWW-Authenticate': 'Basic realm="x"' });
-    answerBehind(server, /^\/apis\/metrics/, {
-      'WWW-Authenticate': 'Basic realm="x"',
-      'X-Kubernetes-Pf-Flowschema-Uid': '33aa0148-9c78-435d-b9a9-0c2a925f80ab',
-    });
-    for (const leg of ['plain', 'websocket', 'spdy'] as const) {
-      for (const target of [`${pod}/proxy/login`, '/apis/metrics.k8s.io/v1beta1/nodes']) {
-        const answer = await send(proxy.port, { leg, target, headers });
-        assert.equal(answer.code, 401, `${leg} ${target}`);
-        assert.equal(answer.body, 'log in here');
-        assert.equal(answer.headers.get('www-authenticate'), 'Basic realm="x"');
-      }
-      // The gateway itself does not know this token.
-      const unknown = { leg, target: pod, headers: ['Authorization: Bearer nobody'] };
-      assertStatus(await send(proxy.port, unknown), 401, leg);
-    }
-    const { text } = await sendPlain(proxy.port, '/-/metrics', { headers: bearer });
-    // Only a 401 behind a proxy subresource is certain not to be the API server's own.
-    assert.match(text, new RegExp(`^${refusedMetric} 3$`, 'm'));
   });
 });

@@ -55,12 +55,15 @@ for (const leg of upgradeLegs) {
   describe(`an upgrade on the ${leg} leg`, () => {
     it('is connected if the API server accepts it, with the bytes that the client sent early', async t => {
       const bytes = answerUpgrades(t, () => `${switching('x')}hello`);
-      const connection = await exchange(t, toBytes({ leg, target: allowedPath, rest: 'early' }));
+      // kubectl sends a POST. It has no body.
+      const request = { leg, method: 'POST', target: allowedPath, rest: 'early' };
+      const connection = await exchange(t, toBytes(request));
       await connection.until(/101 [\s\S]*\r\n\r\nhello/);
       connection.write('late');
       await eventually('what came late', () => bytes().includes('late'));
       assert.equal(bytes(), 'earlylate');
-      assert.deepEqual(await reached(), [`GET ${allowedPath}`]);
+      assert.deepEqual(await reached(), [`POST ${allowedPath}`]);
+      assert.equal(clientRequests(server).at(-1)?.headers['content-length'], '0');
     });
 
     it('that the filter rejects ends the connection, and all later bytes of the client are dropped', async t => {

@@ -21,13 +21,14 @@ const { proxy: standard, kubeconfig } = await startStack({ after }, { server });
 const belowPath = await writeAdminKubeconfig(server, { server: server.url + serverPath });
 const start = (file: string, ...args: string[]) =>
   startInProcess({ after }, [`--kubeconfig=${file}`, ...args]);
-const [below, appending, custom, unfiltered] = await Promise.all([
+const [below, appending, custom, every, unfiltered] = await Promise.all([
   start(belowPath.path),
   start(belowPath.path, '--append-server-path'),
   start(kubeconfig, '--api-prefix=custom'),
+  start(kubeconfig, '--all-contexts', '--reject-paths=/exec,^/clusters/'),
   start(kubeconfig, '--disable-filter'),
 ]);
-const proxies = { standard, below, appending, custom, unfiltered };
+const proxies = { standard, below, appending, custom, every, unfiltered };
 
 const { reached, refused } = requestsReaching(() => server);
 
@@ -77,13 +78,16 @@ for (const leg of ['plain', 'websocket'] as const) {
       }
     });
 
-    it("is rejected below the API server's path, behind it, and below an API prefix", async () => {
+    it("is rejected below the API server's path, behind it, below an API prefix, and below a context, whose mount no rule sees", async () => {
       for (const [proxy, target] of [
         [proxies.below, serverPath + execPath],
         [proxies.appending, execPath],
         [proxies.custom, `/custom${execPath}`],
+        [proxies.every, `/clusters/test${execPath}`],
       ] as const)
         await refused(proxy, 403, { leg, target }, /--reject-paths/);
+      await send(proxies.every.port, { leg, target: '/clusters/test/version' });
+      assert.deepEqual(await reached(), ['GET /version']);
     });
 
     it('is accepted without a filter', async () => {

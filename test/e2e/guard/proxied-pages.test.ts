@@ -65,6 +65,24 @@ function assertDocument({ values }: AnswerHead, what: string): void {
   assert.deepEqual(values('x-content-type-options'), ['nosniff'], what);
 }
 
+it('an answer never speaks for the whole origin, and a browser gets only listed fields of it, on every way', async () => {
+  const never = ['NEL: {}', 'Strict-Transport-Security: max-age=1', 'Access-Control-Allow-Origin: *'];
+  const lines = ['Content-Type: text/plain', ...never, worker, 'Set-Cookie: a=1', 'X-Custom: 1', 'ETag: "a"'];
+  answers.answer({ lines });
+  for (const way of ways) {
+    for (const [headers, others] of [
+      [[], ['1']],
+      [['Sec-Fetch-Site: same-origin'], []],
+    ] as const) {
+      const { values } = await answers.send(open, { way, target: '/k8s/version', headers });
+      for (const line of [...never, worker])
+        assert.deepEqual(values(line.slice(0, line.indexOf(':')).toLowerCase()), [], `${way} ${line}`);
+      assert.deepEqual([values('x-custom'), values('etag')], [others, ['"a"']], way);
+      assert.equal(values('set-cookie').length, others.length, way);
+    }
+  }
+});
+
 describe('any other page of an API server', () => {
   it('is sandboxed at every path and mount, over every protocol', async () => {
     answers.answer({ lines: ['Content-Type: text/html; charset=utf-8', 'X-Content-Type-Options: none'] });

@@ -76,37 +76,6 @@ describe('Headlamp’s page', () => {
   });
 });
 
-/** What each dashboard sends with the requests of its page, most of it as its server forwards it. */
-const forms: Readonly<Record<string, { readonly headers: readonly string[]; readonly origin: string }>> = {
-  'Headlamp’s backend': {
-    origin: 'https://headlamp.example',
-    headers: [
-      ...['Origin: https://headlamp.example', 'Sec-Fetch-Site: same-origin', 'Sec-Fetch-Mode: cors'],
-      ...['X-Forwarded-Host: headlamp.example', 'Cookie: headlamp-auth-main.0=x', 'cluster: main'],
-    ],
-  },
-  'Headlamp’s page on a neighbouring port': {
-    origin: 'http://localhost:3000',
-    headers: ['Origin: http://localhost:3000', 'Sec-Fetch-Site: same-site', 'Cookie: headlamp-auth-main.0=x'],
-  },
-  'Headlamp’s desktop': {
-    origin: 'file://',
-    headers: ['Origin: file://', 'Sec-Fetch-Site: cross-site', 'Sec-Fetch-Mode: cors'],
-  },
-  'Freelens’ proxy': {
-    origin: 'https://af13.renderer.freelens.app:4711',
-    headers: ['Origin: https://af13.renderer.freelens.app:4711', 'Sec-Fetch-Site: same-origin'],
-  },
-  'Backstage’s proxy': {
-    origin: 'https://backstage.example',
-    headers: ['Origin: https://backstage.example', 'Sec-Fetch-Site: same-site', 'Cookie: session=x'],
-  },
-  'a local kubectl proxy': {
-    origin: 'http://127.0.0.1:8001',
-    headers: ['Origin: http://127.0.0.1:8001', 'Sec-Fetch-Site: same-origin'],
-  },
-};
-
 const requests: readonly (AttackRequest & { readonly passes: number })[] = [
   { method: 'DELETE', target: `${pod}-none`, passes: 404 },
   { leg: 'websocket', target: `${pod}/exec?command=echo&command=hello&stdout=1&stderr=1`, passes: 101 },
@@ -114,19 +83,6 @@ const requests: readonly (AttackRequest & { readonly passes: number })[] = [
 ];
 
 describe('what a dashboard does for its page', () => {
-  for (const [form, { headers, origin }] of Object.entries(forms)) {
-    it(`is refused to ${form} with its origin and the way out, and works with --accept-token-pages`, async () => {
-      for (const { passes, ...request } of requests) {
-        const sent = { ...request, headers: [...headers, token] };
-        const message = assertStatus(await send(strict.port, sent), 403, form);
-        assert.ok(message.includes(`("${origin}")`), message);
-        const line = `--cors-allowed-origins='^${origin.replaceAll('.', '\\.')}$'`;
-        assert.ok(message.includes(origin === 'file://' ? '--accept-token-pages' : line), message);
-        assert.equal((await send(accepting.port, sent)).code, passes, form);
-      }
-    });
-  }
-
   it('works for Headlamp’s multiplexer without a flag: its Origin is the URL of the cluster', async () => {
     for (const { port } of [strict, accepting]) {
       for (const { passes, ...request } of requests) {

@@ -144,30 +144,6 @@ test('an upgrade behind other requests waits for their answers, over plain HTTP 
   assert.equal(arrived, 0);
 });
 
-test('SIGTERM leaves an open upgrade a short grace period, cuts it, and ends one that waits for the API server with a 503', async t => {
-  const { proxy: leaving } = await startStack(t, {
-    run: startProxyFor,
-    server,
-    flags: ['--reject-paths=', '--shutdown-grace=10s'],
-  });
-  const client = await openUpgrade(t, '/leaving', leaving);
-  serveUpgrade(t, '/waiting', () => {});
-  const waiting = await connect(t, leaving);
-  waiting.write(upgradeRequest('/waiting'));
-  await server.waitForRequest(({ rawUrl }) => rawUrl === '/waiting');
-  const exited = leaving.stop('SIGTERM');
-  await eventually('that nothing new is accepted', async () => {
-    const answer = await fetch(`${leaving.url}/version`).catch(() => undefined);
-    return answer === undefined;
-  });
-  client.write('still here');
-  await client.until(/still here$/);
-  assert.match(await waiting.untilClosed(), /^HTTP\/1\.1 503 /);
-  await client.untilClosed();
-  // One second after its grace period it would exit with 1.
-  assert.deepEqual(await exited, { code: 0, signal: null });
-});
-
 /** The output of `ss` for the program's established connections, with timers. */
 function connectionsOf(pid: number): string[] {
   const { stdout } = spawnSync('ss', ['-tnpoH', 'state', 'established'], { encoding: 'utf8' });

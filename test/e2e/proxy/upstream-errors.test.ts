@@ -94,19 +94,3 @@ describe('an API server', sideBySide, () => {
     });
   }
 });
-
-test('a client certificate that has expired is a 502 that says so, and readyz names the credential', async t => {
-  const { admin } = await startServer(t, { clientCertificates: 'optional' });
-  const day = 24 * 3_600_000;
-  const expired = { notBefore: new Date(Date.now() - 2 * day), notAfter: new Date(Date.now() - day) };
-  const proxy = await start(t, { ...admin, ...(await authority.client(expired)) });
-  const message =
-    /refuses the proxy's own credential: its client certificate has expired \(20.*; whoever runs/;
-  for (const leg of legs)
-    assert.match(assertStatus(await send(proxy.port, { leg, target: path }), 502, leg), message);
-  const { text } = await sendPlain(proxy.port, '/-/readyz?verbose');
-  assert.match(
-    text,
-    /\[-\]credentials failed: .*its client certificate has expired[^\n]*\n\[\+\]upstream ok/,
-  );
-});

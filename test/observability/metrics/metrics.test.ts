@@ -9,6 +9,7 @@ import { createIdleMetrics } from '../../support/proxy/metrics.js';
 function create(): Metrics & ClusterMetrics {
   return createIdleMetrics({
     connections: () => new Map([['', { idle: 1, active: 2, upgraded: 3 }]]),
+    droppedLines: () => 17,
     readiness: async () =>
       new Map([
         ['credentials', true],
@@ -164,7 +165,7 @@ describe('metrics', () => {
     assert.equal(after.get('kube_api_proxy_upstream_errors_total{reason="tls_client_certificate"}'), 1);
   });
 
-  it('read passing checks and upstream connections at each scrape, and the client certificate’s expiry while there is one', async () => {
+  it('read passing checks, upstream connections and missing lines of the log at each scrape, and the client certificate’s expiry while there is one', async () => {
     const found = await samples(create());
     assert.equal(found.get('kube_api_proxy_ready{check="credentials"}'), 1);
     assert.equal(found.get('kube_api_proxy_ready{check="upstream"}'), 0);
@@ -172,6 +173,7 @@ describe('metrics', () => {
     const name = 'kube_api_proxy_client_certificate_expiration_timestamp_seconds';
     const metrics = create();
     assert.equal((await samples(metrics)).has(name), false);
+    assert.equal((await samples(metrics)).get('kube_api_proxy_log_dropped_lines_total'), 17);
     metrics.credentials.clientCertificateExpires(new Date('2033-05-18T03:33:20Z'));
     assert.equal((await samples(metrics)).get(name), 2_000_000_000);
     metrics.credentials.clientCertificateExpires(undefined);

@@ -19,6 +19,7 @@ import type { RequestContext } from '../src/request/context.js';
 import { RequestPath } from '../src/request/request-path.js';
 import { ResponseParser } from '../src/transport/http1/response-parser.js';
 import { headersFrames } from '../src/transport/http2/frames.js';
+import type { HeaderFields } from '../src/transport/http2/header-block.js';
 import { checkTrailers, readHead, requestFields } from '../src/transport/http2/heads.js';
 import { decodeHeaderBlock, encodeHeaders } from '../src/transport/http2/hpack.js';
 import { Inbound } from '../src/transport/http2/inbound.js';
@@ -129,7 +130,7 @@ const answers: Readonly<Record<string, (length: number) => () => unknown>> = {
     const hints = headersFrames(1, encodeHeaders([':status', '103', 'link', '</a>']));
     const bytes = Buffer.concat([settingsFrame(), ...Array.from({ length }, () => hints)]);
     const events = { onSettings() {}, onPing() {}, onGoaway() {}, onData() {}, onReset() {} };
-    const onHeaders = (_: number, fields: object) => void readHead(fields as string[]);
+    const onHeaders = (_: number, fields: HeaderFields) => void readHead(fields as string[]);
     return () => new Inbound({ ...events, onHeaders }).push(bytes);
   },
 };

@@ -95,10 +95,10 @@ describe('a pool', () => {
     assert.deepEqual(pool.counts, { idle: 0, active: 2 });
     await exchange(one);
     assert.deepEqual(pool.counts, { idle: 1, active: 1 });
-    pool.discard(two);
+    two.destroy();
     assert.deepEqual(pool.counts, { idle: 1, active: 0 });
-    pool.discard(one);
-    pool.discard(one);
+    one.destroy();
+    one.destroy();
     assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
 

@@ -6,13 +6,11 @@ import type { BodySink, Lease, OutgoingBody, OutgoingRequest, ResponseSink } fro
 import { type ResponseEvents, ResponseParser } from './response-parser.js';
 
 /** The pool that a connection belongs to. */
-export interface ConnectionOwner {
+export interface Http1Owner {
   /** Takes back a connection whose response is complete. */
   release(connection: Http1Connection): void;
-  /** Ends a connection, whatever its state. */
-  discard(connection: Http1Connection): void;
-  /** Leaves a connection that has switched to another protocol to whoever has its socket now. */
-  leave(connection: Http1Connection): void;
+  /** The connection has ended, or belongs to whoever has its socket since it switched to another protocol. */
+  ended(connection: Http1Connection): void;
 }
 
 /**
@@ -22,9 +20,10 @@ export interface ConnectionOwner {
 export class Http1Connection implements Lease, ResponseEvents {
   /** Whether it has carried a request before. Only then can it have gone stale unnoticed. */
   reused = false;
-  /** When it was last given back to the pool, on the clock of `performance.now()`. */
-  idleSince = 0;
-  readonly #owner: ConnectionOwner;
+  /** Whether it waits for another request, and for how many checks of the pool so far. Only the pool changes these. */
+  isIdle = false;
+  idleChecks = 0;
+  readonly #owner: Http1Owner;
   readonly #maySwitch: boolean;
   readonly #parser = new ResponseParser();
   #dialled: { destroy(): void } | undefined;
@@ -42,7 +41,7 @@ export class Http1Connection implements Lease, ResponseEvents {
   readonly #buffer = new ReadBuffer();
 
   /** @param maySwitch Whether it is for one request with an Upgrade. */
-  constructor(dial: Dial, owner: ConnectionOwner, { maySwitch = false } = {}) {
+  constructor(dial: Dial, owner: Http1Owner, { maySwitch = false } = {}) {
     this.#owner = owner;
     this.#maySwitch = maySwitch;
     this.#dialled = dial(
@@ -115,7 +114,8 @@ export class Http1Connection implements Lease, ResponseEvents {
     this.#bodySink = this.#sink?.switched?.({ statusMessage, headers, socket });
     if (this.#bodySink === undefined) throw new Error('nobody takes the connection');
     socket.off('end', this.#onSocketEnd).off('error', this.#onSocketError).off('close', this.#onSocketClose);
-    this.#owner.leave(this);
+    this.#ended = true;
+    this.#owner.ended(this);
   }
 
   onBody(chunk: Buffer): void {
@@ -134,7 +134,7 @@ export class Http1Connection implements Lease, ResponseEvents {
   #settle(): void {
     this.#buffer.endResponse();
     if (!this.#parser.persistent || this.#body !== undefined || this.#maySwitch) {
-      this.#owner.discard(this);
+      this.#end();
       return;
     }
     // More bytes may have come with the response: in other TLS records, or unread because reading was paused. They must not be taken for
@@ -151,7 +151,7 @@ export class Http1Connection implements Lease, ResponseEvents {
 
   #onSocketEnd = (): void => {
     const isWhole = !wasReset(this.#socket as Socket) && this.#parser.close();
-    if (isWhole) this.#owner.discard(this);
+    if (isWhole) this.#end();
     else this.#fail(brokenOff());
   };
 
@@ -164,8 +164,18 @@ export class Http1Connection implements Lease, ResponseEvents {
   #fail(error: Error): void {
     const sink = this.#sink;
     this.#sink = undefined;
-    this.#owner.discard(this);
+    this.#end();
     sink?.error(error);
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#owner.ended(this);
+    this.#body?.stop();
+    this.#body = undefined;
+    this.#dialled?.destroy();
+    this.#socket?.destroy();
   }
 
   pause(): void {
@@ -186,19 +196,17 @@ export class Http1Connection implements Lease, ResponseEvents {
 
   abort(): void {
     this.#sink = undefined;
-    this.#owner.discard(this);
+    this.#end();
+  }
+
+  /** Ends the connection if it is idle. Otherwise it ends when its pool does not take it back. */
+  close(): void {
+    if (this.isIdle) this.#end();
   }
 
   /** Ends the connection now, even while it is being dialled, and fails the round trip on it. */
   destroy(): void {
-    const sink = this.#sink;
-    this.#sink = undefined;
-    this.#ended = true;
-    this.#body?.stop();
-    this.#body = undefined;
-    this.#dialled?.destroy();
-    this.#socket?.destroy();
-    sink?.error(codedError('ECONNRESET', 'the proxy ended the connection'));
+    this.#fail(codedError('ECONNRESET', 'the proxy ended the connection'));
   }
 }
 

@@ -29,7 +29,7 @@ export const errorCode = {
 
 /** The API server's bytes are not valid HTTP/2, or too many. `wireCode` is the error code for the API server (RFC 9113, section 7). */
 export class Http2Error extends Error {
-  override readonly name: string = 'Http2Error';
+  override readonly name = 'Http2Error';
   readonly wireCode: number;
   readonly code: 'MALFORMED_HTTP2' | 'RESPONSE_HEADERS_TOO_LARGE' | 'TOO_MANY_RESPONSE_HEADERS';
 
@@ -42,6 +42,11 @@ export class Http2Error extends Error {
 
 export function malformed(what: string): Http2Error {
   return new Http2Error(errorCode.protocolError, `${what} is not HTTP/2`);
+}
+
+/** The head of an answer is larger than this side takes. */
+export function tooLarge(wireCode: number): Http2Error {
+  return new Http2Error(wireCode, 'the head of an answer is too large', 'RESPONSE_HEADERS_TOO_LARGE');
 }
 
 /** Identifiers of settings (RFC 9113, section 6.5.2). */
@@ -74,7 +79,7 @@ export const connectionWindow = 16 * 1024 * 1024;
 const initialWindow = 65_535;
 
 /** The bytes of one frame. */
-export function frame(type: number, flags: number, streamId: number, payload: Buffer): Buffer {
+function frame(type: number, flags: number, streamId: number, payload: Buffer): Buffer {
   const bytes = Buffer.allocUnsafe(frameHeaderLength + payload.length);
   bytes.writeUIntBE(payload.length, 0, 3);
   bytes.writeUInt8(type, 3);
@@ -99,6 +104,11 @@ export function windowUpdateFrame(streamId: number, increment: number): Buffer {
 
 export function rstStreamFrame(streamId: number, code: number): Buffer {
   return frame(frameType.rstStream, 0, streamId, uint32(code));
+}
+
+/** @param payload Eight bytes. */
+export function pingFrame(flags: number, payload: Buffer): Buffer {
+  return frame(frameType.ping, flags, 0, payload);
 }
 
 /** A client's GOAWAY frame. Its last stream id is 0, because the client has processed no stream of the server. */

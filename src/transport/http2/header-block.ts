@@ -1,16 +1,13 @@
-import { errorCode, flag, frameType, Http2Error, malformed } from './frames.js';
-import { decodeHeaderBlock, HpackError } from './hpack.js';
+import { errorCode, flag, frameType, malformed, tooLarge } from './frames.js';
+import { decodeHeaderBlock } from './hpack.js';
 
 /** The most bytes of a header block, and of its decoded fields: net/http's DefaultMaxHeaderBytes. */
 const maxSize = 1 << 20;
 /** The most frames of one block, because empty frames do not add to its bytes. */
 const maxFrames = 256;
 
-/**
- * Name, value, name, value, …; or an error if the fields are too large. Such an error concerns one stream only, since there is no dynamic
- * table.
- */
-export type HeaderFields = readonly string[] | HpackError;
+/** Name, value, name, value, …; undefined if the fields are too large, which concerns one stream only, since there is no dynamic table. */
+export type HeaderFields = readonly string[] | undefined;
 type OnBlock = (streamId: number, isEnd: boolean, fields: HeaderFields) => void;
 
 /** Joins the HEADERS and CONTINUATION frames of a header block, and decodes it. */
@@ -30,7 +27,7 @@ export class HeaderBlock {
     return this.#parts.length > 0;
   }
 
-  /** Returns whether the frame is part of a header block. Throws an Http2Error or an HpackError for a frame that is not allowed here. */
+  /** Returns whether the frame is part of a header block. Throws an Http2Error for a frame that is not allowed here. */
   take(type: number, flags: number, streamId: number, payload: Buffer): boolean {
     if (this.isOpen) {
       if (type !== frameType.continuation || streamId !== this.#streamId)
@@ -51,27 +48,14 @@ export class HeaderBlock {
     const isWhole = (flags & flag.endHeaders) !== 0;
     this.#size += fragment.length;
     if (this.#size > maxSize || this.#parts.length >= maxFrames) {
-      throw new Http2Error(
-        errorCode.protocolError,
-        'the head of an answer is too large',
-        'RESPONSE_HEADERS_TOO_LARGE',
-      );
+      throw tooLarge(errorCode.protocolError);
     }
     // The next read overwrites the payload, so an incomplete block needs a copy.
     this.#parts.push(isWhole ? fragment : Buffer.from(fragment));
     if (!isWhole) return;
     const block = this.#parts.length === 1 ? fragment : Buffer.concat(this.#parts);
     this.#parts = [];
-    this.#onBlock(this.#streamId, this.#isEnd, decode(block));
-  }
-}
-
-function decode(block: Buffer): HeaderFields {
-  try {
-    return decodeHeaderBlock(block, maxSize);
-  } catch (error) {
-    if (error instanceof HpackError && error.code === 'RESPONSE_HEADERS_TOO_LARGE') return error;
-    throw error;
+    this.#onBlock(this.#streamId, this.#isEnd, decodeHeaderBlock(block, maxSize));
   }
 }
 

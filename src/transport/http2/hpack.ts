@@ -1,15 +1,7 @@
+import { fieldOverhead } from '../../http/header-fields.js';
 import { errorCode, Http2Error } from './frames.js';
 import { decodeHuffman } from './huffman.js';
-import { indexOfField, indexOfName, type StaticField, staticField } from './static-table.js';
-
-/** A header block is not valid HPACK, or is too large. */
-export class HpackError extends Http2Error {
-  override readonly name = 'HpackError';
-
-  constructor(message: string, code: Http2Error['code'] = 'MALFORMED_HTTP2') {
-    super(code === 'MALFORMED_HTTP2' ? errorCode.compressionError : errorCode.enhanceYourCalm, message, code);
-  }
-}
+import { type StaticField, staticTable } from './static-table.js';
 
 /** The types of representations, by the highest bits of the first octet (RFC 7541, section 6). */
 const indexed = 0x80;
@@ -23,20 +15,18 @@ const huffmanCoded = 0x80;
 
 const maxInteger = 1 << 24;
 const maxContinuations = 4;
-/** The octets that each field adds to the size of the list, besides its name and value (RFC 9113, section 6.5.2). */
-const fieldOverhead = 32;
-/** The most octets of an index and two lengths; a length has at most 31 bits. */
-const maxIntegers = 2 + 6 + 6;
+/** The most octets of a length, which has at most 31 bits, and of what comes before it. */
+const maxPrefix = 7;
 
 /**
  * Decodes a whole header block. The receiver's SETTINGS_HEADER_TABLE_SIZE must be 0, so that only the static table is in use. Names and
  * values may contain any octet.
  *
  * @param maxListSize The most octets of all fields, counted as for SETTINGS_MAX_HEADER_LIST_SIZE.
- * @returns Name, value, name, value, … in order, one character per octet.
- * @throws HpackError
+ * @returns Name, value, name, value, … in order, one character per octet; undefined if there are more octets.
+ * @throws Http2Error
  */
-export function decodeHeaderBlock(block: Buffer, maxListSize: number): string[] {
+export function decodeHeaderBlock(block: Buffer, maxListSize: number): string[] | undefined {
   const reader = new BlockReader(block);
   skipSizeUpdates(reader);
   const fields: string[] = [];
@@ -44,9 +34,7 @@ export function decodeHeaderBlock(block: Buffer, maxListSize: number): string[] 
   while (!reader.done) {
     const [name, value] = readField(reader);
     size += name.length + value.length + fieldOverhead;
-    if (size > maxListSize) {
-      throw new HpackError('the head of the answer is too large', 'RESPONSE_HEADERS_TOO_LARGE');
-    }
+    if (size > maxListSize) return undefined;
     fields.push(name, value);
   }
   return fields;
@@ -74,12 +62,12 @@ function readField(reader: BlockReader): StaticField {
 }
 
 function lookUp(index: number): StaticField {
-  const field = staticField(index);
+  const field = staticTable[index - 1];
   if (field === undefined) throw malformed('an index');
   return field;
 }
 
-/** Reads the primitive types of a block, from its start (RFC 7541, section 5). Throws an HpackError. */
+/** Reads the primitive types of a block, from its start (RFC 7541, section 5). Throws an Http2Error. */
 class BlockReader {
   readonly #block: Buffer;
   #at = 0;
@@ -137,51 +125,34 @@ class BlockReader {
   }
 }
 
-function malformed(what: string): HpackError {
-  return new HpackError(`${what} of the header block is not HPACK`);
+function malformed(what: string): Http2Error {
+  return new Http2Error(errorCode.compressionError, `${what} of the header block is not HPACK`);
 }
 
 /**
- * Encodes a whole header block without the dynamic table. A field that is not in the static table is marked as never indexed, which binds
- * proxies on the way too (RFC 7541, section 7.1.3). The block begins with a size update to 0: a receiver with a table of less than 4096
- * octets must get one in the first block (section 4.2), and may get one in each block.
+ * Encodes a whole header block without any table: each field is marked as never indexed, which binds proxies on the way too (RFC 7541,
+ * section 7.1.3). The block begins with a size update to 0: a receiver with a table of less than 4096 octets must get one in the first block
+ * (section 4.2), and may get one in each block.
  *
  * @param fields Name, value, name, value, … one character per octet; names in lower case, pseudo-header fields first.
  */
 export function encodeHeaders(fields: readonly string[]): Buffer {
-  const block = Buffer.allocUnsafe(maxBlockLength(fields));
-  block[0] = sizeUpdate;
-  let at = 1;
-  for (let each = 0; each < fields.length; each += 2) {
-    at = writeField(block, at, fields[each] as string, fields[each + 1] as string);
+  const block = Buffer.allocUnsafe(fields.reduce((length, text) => length + maxPrefix + text.length, 1));
+  let at = block.writeUInt8(sizeUpdate);
+  for (const [index, text] of fields.entries()) {
+    if (index % 2 === 0) at = block.writeUInt8(neverIndexed, at);
+    at = writeLength(block, at, text.length);
+    at += block.write(text, at, 'latin1');
   }
   return block.subarray(0, at);
 }
 
-function maxBlockLength(fields: readonly string[]): number {
-  return fields.reduce((length, text) => length + text.length, 1 + (fields.length / 2) * maxIntegers);
-}
-
-/** Writes a field at `at`. Every writer here returns the index after what it has written. */
-function writeField(block: Buffer, at: number, name: string, value: string): number {
-  const whole = indexOfField(name, value);
-  if (whole !== 0) return writeInteger(block, at, indexed, prefixes.indexed, whole);
-  const index = indexOfName(name);
-  const next = writeInteger(block, at, neverIndexed, prefixes.literal, index);
-  return writeString(block, index === 0 ? writeString(block, next, name) : next, value);
-}
-
-function writeString(block: Buffer, at: number, text: string): number {
-  const start = writeInteger(block, at, 0, prefixes.string, text.length);
-  return start + block.write(text, start, 'latin1');
-}
-
-/** @param pattern The bits of the first octet before the prefix. */
-function writeInteger(block: Buffer, at: number, pattern: number, prefix: number, value: number): number {
-  const full = (1 << prefix) - 1;
-  if (value < full) return block.writeUInt8(pattern | value, at);
-  let next = block.writeUInt8(pattern | full, at);
-  let left = value - full;
+/** Returns the index after the length. */
+function writeLength(block: Buffer, at: number, length: number): number {
+  const full = huffmanCoded - 1;
+  if (length < full) return block.writeUInt8(length, at);
+  let next = block.writeUInt8(full, at);
+  let left = length - full;
   for (; left >= 0x80; left >>>= 7) next = block.writeUInt8((left & 0x7f) | 0x80, next);
   return block.writeUInt8(left, next);
 }

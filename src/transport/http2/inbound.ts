@@ -138,14 +138,15 @@ export class FrameReader {
 
   /** Reads more bytes. Throws an Http2Error for a frame that is too large, and passes on every error of `onFrame`. */
   push(chunk: Buffer): void {
-    let at = this.#restLength === 0 ? 0 : this.#complete(chunk);
-    while (chunk.length - at >= frameHeaderLength) {
-      const end = at + frameHeaderLength + payloadLength(chunk, at);
-      if (end > chunk.length) break;
-      this.#give(chunk, at, end);
-      at = end;
+    let at = 0;
+    while (at < chunk.length) {
+      const length = this.#restLength > 0 ? Infinity : neededLength(chunk, at, chunk.length);
+      if (at + length > chunk.length) at = this.#fill(chunk, at);
+      else {
+        this.#give(chunk, at, at + length);
+        at += length;
+      }
     }
-    if (at < chunk.length) this.#keepRest(chunk, at);
   }
 
   #give(bytes: Buffer, at: number, end: number): void {
@@ -154,23 +155,9 @@ export class FrameReader {
     this.#onFrame(bytes[at + 3] as number, bytes[at + 4] as number, streamId, payload);
   }
 
-  /** Completes the frame of the rest. Returns the index of the next one. */
-  #complete(chunk: Buffer): number {
-    let at = 0;
-    if (this.#restLength < frameHeaderLength) {
-      at = this.#fill(chunk, 0, frameHeaderLength);
-      if (this.#restLength < frameHeaderLength) return at;
-    }
-    const length = frameHeaderLength + payloadLength(this.#rest, 0);
-    at = this.#fill(chunk, at, length);
-    if (this.#restLength < length) return at;
-    const whole = this.#rest;
-    this.#restLength = 0;
-    this.#give(whole, 0, length);
-    return at;
-  }
-
-  #fill(chunk: Buffer, at: number, length: number): number {
+  /** Adds bytes to the rest, as far as its length is known. Returns the index of the first byte that is left. */
+  #fill(chunk: Buffer, at: number): number {
+    const length = neededLength(this.#rest, 0, this.#restLength);
     if (this.#rest.length < length) {
       const larger = Buffer.allocUnsafe(length);
       this.#rest.copy(larger, 0, 0, this.#restLength);
@@ -178,20 +165,20 @@ export class FrameReader {
     }
     const copied = chunk.copy(this.#rest, this.#restLength, at, at + length - this.#restLength);
     this.#restLength += copied;
+    if (this.#restLength === neededLength(this.#rest, 0, this.#restLength)) {
+      const whole = this.#rest;
+      this.#rest = Buffer.alloc(0);
+      this.#restLength = 0;
+      this.#give(whole, 0, whole.length);
+    }
     return at + copied;
-  }
-
-  #keepRest(chunk: Buffer, at: number): void {
-    const rest = chunk.length - at;
-    const length =
-      rest < frameHeaderLength ? frameHeaderLength : frameHeaderLength + payloadLength(chunk, at);
-    this.#rest = Buffer.allocUnsafe(length);
-    this.#restLength = chunk.copy(this.#rest, 0, at);
   }
 }
 
-function payloadLength(bytes: Buffer, at: number): number {
+/** The length of the frame at `at`, or of its header as long as that is not whole. `end` is the index after the last byte that has come. */
+function neededLength(bytes: Buffer, at: number, end: number): number {
+  if (end - at < frameHeaderLength) return frameHeaderLength;
   const length = bytes.readUIntBE(at, 3);
   if (length > maxFrameLength) throw new Http2Error(errorCode.frameSizeError, 'a frame is too large');
-  return length;
+  return frameHeaderLength + length;
 }

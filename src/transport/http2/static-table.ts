@@ -1,8 +1,8 @@
 /** A header field of the static table. */
 export type StaticField = readonly [name: string, value: string];
 
-/** RFC 7541, appendix A. Its indices begin at 1. */
-const fields: readonly StaticField[] = [
+/** RFC 7541, appendix A, whose indices begin at 1. */
+export const staticTable: readonly StaticField[] = [
   [':authority', ''],
   [':method', 'GET'],
   [':method', 'POST'],
@@ -65,27 +65,3 @@ const fields: readonly StaticField[] = [
   ['via', ''],
   ['www-authenticate', ''],
 ];
-
-/** The index of the first field of each name. Other fields of that name follow it. */
-const firstIndices = new Map<string, number>();
-for (const [position, [name]] of fields.entries()) {
-  if (!firstIndices.has(name)) firstIndices.set(name, position + 1);
-}
-
-/** Returns the field at this index, or undefined. */
-export function staticField(index: number): StaticField | undefined {
-  return fields[index - 1];
-}
-
-/** Returns the index of the field with this name and value, or 0. */
-export function indexOfField(name: string, value: string): number {
-  for (let index = indexOfName(name); staticField(index)?.[0] === name; index++) {
-    if (staticField(index)?.[1] === value) return index;
-  }
-  return 0;
-}
-
-/** Returns the index of the first field with this name, or 0. */
-export function indexOfName(name: string): number {
-  return firstIndices.get(name) ?? 0;
-}

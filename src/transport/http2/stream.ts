@@ -1,7 +1,7 @@
 import { codedError } from '../../lib/connection-failure.js';
 import type { ReadBuffer } from '../read-buffer.js';
 import type { BodySink, Lease, OutgoingRequest, ResponseSink } from '../round-trip.js';
-import { errorCode, firstStreamId, Http2Error, malformed, streamWindow } from './frames.js';
+import { errorCode, firstStreamId, Http2Error, malformed, streamWindow, tooLarge } from './frames.js';
 import type { HeaderFields } from './header-block.js';
 import { checkTrailers, readHead } from './heads.js';
 
@@ -56,7 +56,7 @@ export class Http2Stream implements Lease {
   /** A head (an informational one too), or trailers, which are dropped. Throws an error for what is neither. */
   onHeaders(fields: HeaderFields, isEnd: boolean): void {
     this.#answered = true;
-    if (fields instanceof Error) throw fields;
+    if (fields === undefined) throw tooLarge(errorCode.enhanceYourCalm);
     if (this.#hasHead) {
       if (!isEnd) throw malformed('a second head');
       checkTrailers(fields);

@@ -103,7 +103,7 @@ function serveFrames(socket: Socket) {
 
 /** The header fields of a HEADERS frame: name, value, name, value, … */
 export function fieldsOf({ type, payload }: Frame): string[] {
-  return type === frameTypes.headers ? decodeHeaderBlock(payload, 1 << 20) : [];
+  return (type === frameTypes.headers && decodeHeaderBlock(payload, 1 << 20)) || [];
 }
 
 function pathOf(request: Frame): string | undefined {

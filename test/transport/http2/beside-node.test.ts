@@ -59,8 +59,11 @@ async function readHere({ requests, frames }: SentFrames): Promise<Reading> {
       callback(null, wire as unknown as Socket);
       return wire;
     },
-    () => {
-      isRefused = true;
+    {
+      settled: () => {},
+      ended: () => {
+        isRefused = true;
+      },
     },
   );
   await wire.send(firstSettings);

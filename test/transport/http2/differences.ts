@@ -52,7 +52,7 @@ function fragmentOf(flag: number, payload: Buffer): Buffer {
 
 function fieldsIn(block: Buffer): string[] {
   try {
-    return decodeHeaderBlock(block, 1 << 20);
+    return decodeHeaderBlock(block, 1 << 20) ?? [];
   } catch {
     return [];
   }

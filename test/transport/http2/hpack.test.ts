@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decodeHeaderBlock, encodeHeaders, HpackError } from '../../../src/transport/http2/hpack.js';
+import { decodeHeaderBlock, encodeHeaders } from '../../../src/transport/http2/hpack.js';
 import {
   bytes,
   endOfString,
@@ -12,14 +12,14 @@ import {
 
 const maxListSize = 1 << 25;
 
-function decode(...parts: (string | Buffer)[]): string[] {
+function decode(...parts: (string | Buffer)[]): string[] | undefined {
   return decodeHeaderBlock(bytes(...parts), maxListSize);
 }
 
 function assertMalformed(what: string, ...parts: (string | Buffer)[]): void {
   assert.throws(
     () => decode(...parts),
-    { name: 'HpackError', code: 'MALFORMED_HTTP2', message: `${what} of the header block is not HPACK` },
+    { wireCode: 9, code: 'MALFORMED_HTTP2', message: `${what} of the header block is not HPACK` },
     bytes(...parts).toString('hex'),
   );
 }
@@ -44,7 +44,7 @@ describe('decodeHeaderBlock', () => {
 
   it('reads integers of up to four continuation octets and 2^24', () => {
     const text = 'x'.repeat(2 ** 24);
-    assert.equal(decode('00 01 61 7f 81 ff ff 07', Buffer.from(text)).length, 2, 'a length of 2^24');
+    assert.equal(decode('00 01 61 7f 81 ff ff 07', Buffer.from(text))?.length, 2, 'a length of 2^24');
     assert.deepEqual(decode('00 01 61 7f 80 80 80 00', Buffer.from('y'.repeat(127))), ['a', 'y'.repeat(127)]);
     assertMalformed('an index', 'ff 81 ff ff 07');
     assertMalformed('an integer', 'ff 82 ff ff 07');
@@ -99,9 +99,8 @@ describe('decodeHeaderBlock', () => {
       'padding with a zero last': `${a}110`,
       'a code that is cut off': `${a}${huffmanBits('b')}`.slice(0, 8),
     };
-    for (const [what, bits] of Object.entries(unfit)) {
-      assert.throws(() => decode('00', huffman(bits), plain('')), HpackError, what);
-      assert.throws(() => decode('00', plain(''), huffman(bits)), HpackError, what);
+    for (const bits of Object.values(unfit)) {
+      assertMalformed('a Huffman code', '00', huffman(bits), plain(''));
       assertMalformed('a Huffman code', '00', plain(''), huffman(bits));
     }
   });
@@ -116,31 +115,24 @@ describe('decodeHeaderBlock', () => {
   it('rejects more than the limit, counted as RFC 9113, section 6.5.2, says', () => {
     const block = bytes('82 00', plain('name'), huffman(huffmanBits('value')));
     const size = ':methodGET'.length + 32 + 'namevalue'.length + 32;
-    assert.equal(decodeHeaderBlock(block, size).length, 4);
-    const tooLarge = { name: 'HpackError', code: 'RESPONSE_HEADERS_TOO_LARGE' };
-    assert.throws(() => decodeHeaderBlock(block, size - 1), tooLarge);
-    assert.throws(() => decodeHeaderBlock(Buffer.alloc(1 << 20, 0x82), 1 << 16), tooLarge);
+    assert.equal(decodeHeaderBlock(block, size)?.length, 4);
+    assert.equal(decodeHeaderBlock(block, size - 1), undefined);
+    assert.equal(decodeHeaderBlock(Buffer.alloc(1 << 20, 0x82), 1 << 16), undefined);
     assert.deepEqual(decodeHeaderBlock(bytes('20'), 0), []);
   });
 });
 
 describe('encodeHeaders', () => {
-  it('takes whole fields from the static table, and otherwise forbids indexing', () => {
-    const fields = [':method', 'GET', ':scheme', 'https', ':authority', 'api', ':path', '/', ':path', '/x'];
+  it('forbids the indexing of every field', () => {
+    const field = (name: string, value: string) => bytes('10', plain(name), plain(value));
     assert.deepEqual(
-      encodeHeaders([...fields, ':method', 'PUT', 'authorization', 'b', 'x-a', '']),
+      encodeHeaders([':method', 'GET', ':path', '/x', 'authorization', 'b', 'x-a', '']),
       bytes(
-        '20 82 87 11',
-        plain('api'),
-        '84 14',
-        plain('/x'),
-        '12',
-        plain('PUT'),
-        '1f 08',
-        plain('b'),
-        '10',
-        plain('x-a'),
-        '00',
+        '20',
+        field(':method', 'GET'),
+        field(':path', '/x'),
+        field('authorization', 'b'),
+        field('x-a', ''),
       ),
     );
     assert.deepEqual(encodeHeaders([]), bytes('20'));

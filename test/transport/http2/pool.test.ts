@@ -3,7 +3,7 @@ import http from 'node:http';
 import { afterEach, describe, it, type TestContext } from 'node:test';
 import { ConnectionPool } from '../../../src/transport/connection-pool.js';
 import type { Dial } from '../../../src/transport/dial/dial.js';
-import { Http2Pool } from '../../../src/transport/http2/pool.js';
+import { Http1Connection } from '../../../src/transport/http1/connection.js';
 import type { Lease } from '../../../src/transport/round-trip.js';
 import { until } from '../../support/eventually.js';
 import { listenFor } from '../../support/ports.js';
@@ -33,45 +33,39 @@ async function start(options: FrameServerOptions = {}): Promise<FrameServer> {
   return server;
 }
 
-/** Stands for an HTTP/1.1 connection. */
-class PlainLease implements Lease {
-  readonly isStale = false;
-  send(): void {}
-  pause(): void {}
-  resume(): void {}
-  abort(): void {}
-}
+/** An HTTP/1.1 connection that is never open. */
+const dialForever: Dial = () => ({ destroy() {} });
 
-function poolOf(dial: Dial): { readonly pool: Http2Pool; empties(): number; dials(): number } {
+function poolOf(dial: Dial) {
   let empties = 0;
   let dials = 0;
-  const pool = new Http2Pool({
-    dial: (...args) => {
-      dials += 1;
-      return dial(...args);
-    },
-    plain: () => new PlainLease(),
-    onEmpty: () => {
-      empties += 1;
-    },
+  const pool = new ConnectionPool(dialForever, (...args) => {
+    dials += 1;
+    return dial(...args);
+  });
+  pool.whenEmpty(() => {
+    empties += 1;
   });
   ends.push(() => pool.destroy());
   return { pool, empties: () => empties, dials: () => dials };
 }
 
-function acquireMany(pool: Http2Pool, count: number): Promise<Lease[]> {
-  return Promise.all(Array.from({ length: count }, () => pool.acquire()));
+/** A request for which the pool may open a stream. */
+const lease = async (pool: ConnectionPool): Promise<Lease> => pool.lease('shared');
+
+function leaseMany(pool: ConnectionPool, count: number): Promise<Lease[]> {
+  return Promise.all(Array.from({ length: count }, () => lease(pool)));
 }
 
-const arePlain = (leases: readonly Lease[]) => leases.filter(lease => lease instanceof PlainLease).length;
+const arePlain = (leases: readonly Lease[]) => leases.filter(each => each instanceof Http1Connection).length;
 
 describe('a pool of HTTP/2 connections', () => {
   it('opens one connection for many requests, and gives streams immediately once it is open', async () => {
     const server = await start();
     const { pool, dials } = poolOf(dialPlain(server.port));
-    const leases = await acquireMany(pool, 50);
+    const leases = await leaseMany(pool, 50);
     assert.equal(arePlain(leases), 0);
-    assert.ok(!(pool.acquire() instanceof Promise));
+    assert.ok(!(pool.lease('shared') instanceof Promise));
     assert.equal(dials(), 1);
     assert.deepEqual(pool.counts, { idle: 0, active: 1 });
   });
@@ -79,7 +73,7 @@ describe('a pool of HTTP/2 connections', () => {
   it('opens a connection for each hundred requests that come before the API server’s SETTINGS', async () => {
     const server = await start({ settings: [[maxConcurrentStreams, 100]] });
     const { pool, dials } = poolOf(dialPlain(server.port));
-    const leases = await acquireMany(pool, 300);
+    const leases = await leaseMany(pool, 300);
     assert.equal(arePlain(leases), 0);
     assert.equal(dials(), 3);
     const exchanges = leases.map((lease, index) => sendOn(lease, `/${index}`));
@@ -97,68 +91,85 @@ describe('a pool of HTTP/2 connections', () => {
   it('fills a connection with streams before it opens another one', async () => {
     const server = await start({ settings: [[maxConcurrentStreams, 2]] });
     const { pool, dials } = poolOf(dialPlain(server.port));
-    const first = await pool.acquire();
-    await pool.acquire();
-    await pool.acquire();
+    const first = await lease(pool);
+    await lease(pool);
+    await lease(pool);
     assert.equal(dials(), 2);
     first.abort();
-    await pool.acquire();
-    await pool.acquire();
+    await lease(pool);
+    await lease(pool);
     assert.equal(dials(), 2);
   });
 
-  it('tries one more connection for a request, and no third one, if each allows only few streams', async () => {
+  it('opens no more connections than requests waited for, if each allows only few streams', async () => {
     const server = await start({ settings: [[maxConcurrentStreams, 1]] });
     const { pool, dials } = poolOf(dialPlain(server.port));
-    const leases = await acquireMany(pool, 300);
-    assert.ok(dials() > 3 && dials() <= 6, `${dials()} connections`);
-    assert.equal(leases.length - arePlain(leases), dials());
+    const leases = await leaseMany(pool, 300);
+    assert.equal(dials(), 3);
+    assert.equal(arePlain(leases), 297);
+    // The next one waits for a connection again.
+    assert.equal(arePlain([await lease(pool)]), 0);
+    assert.equal(dials(), 4);
   });
 
-  it('does not open connections without limit if the API server refuses every stream', async () => {
+  it('opens one connection for requests that come together, and one of its own for each, if the API server refuses every stream', async t => {
     const server = await start({ onConnection: connection => connection.goaway(0) });
-    const { pool, dials, empties } = poolOf(dialPlain(server.port));
-    assert.equal(arePlain(await acquireMany(pool, 3)), 3);
-    assert.ok(dials() <= 3, `${dials()} connections`);
-    await until(() => pool.isEmpty);
-    assert.ok(empties() > 0);
-    // The API server may accept streams again by the next request.
-    const before = dials();
-    await pool.acquire();
-    assert.ok(dials() > before);
+    const plain = http.createServer((_request, response) => void response.end('alone'));
+    let dials = 0;
+    const dial = dialPlain(server.port);
+    const pool = new ConnectionPool(dialPlain(await listenFor(t, plain), 'http/1.1'), (...args) => {
+      dials += 1;
+      return dial(...args);
+    });
+    ends.push(() => pool.destroy());
+    for (const round of [1, 2]) {
+      const watches = ['/1', '/2', '/3'].map(
+        target => callOver(pool, target, { connection: 'shared', isRepeatable: true }).response,
+      );
+      for (const watch of watches) assert.equal((await watch.over).text, 'alone');
+      // The API server may accept streams again by the next request.
+      assert.equal(dials, round);
+    }
   });
 
   it('changes to HTTP/1.1 if the API server selects that', async () => {
     const server = await start();
     const { pool, dials } = poolOf(dialPlain(server.port, 'http/1.1'));
-    assert.equal(arePlain(await acquireMany(pool, 150)), 150);
+    assert.equal(arePlain(await leaseMany(pool, 150)), 150);
     assert.equal(dials(), 2);
-    assert.ok(pool.acquire() instanceof PlainLease);
-    assert.ok(pool.isEmpty);
+    assert.ok(pool.lease('shared') instanceof Http1Connection);
+    assert.equal(dials(), 2);
+  });
+
+  it('changes to HTTP/1.1 if the API server allows no stream', async () => {
+    const server = await start({ settings: [[maxConcurrentStreams, 0]] });
+    const { pool } = poolOf(dialPlain(server.port));
+    assert.equal(arePlain(await leaseMany(pool, 2)), 2);
+    assert.ok(pool.lease('shared') instanceof Http1Connection);
+    await until(() => server.accepted[0]?.socket.readableEnded === true);
   });
 
   it('rejects all waiting requests with the error of dialling, and dials again for the next one', async () => {
     const server = await start();
     let fails = true;
     const dial = dialPlain(server.port);
-    const { pool, dials, empties } = poolOf((callback, onread) => {
+    const { pool, dials } = poolOf((callback, onread) => {
       if (!fails) return dial(callback, onread);
       setImmediate(() => callback(Object.assign(new Error('no'), { code: 'ECONNREFUSED' }), null));
       return { destroy() {} };
     });
-    const waiting = await Promise.allSettled(Array.from({ length: 5 }, () => pool.acquire()));
+    const waiting = await Promise.allSettled(Array.from({ length: 5 }, () => lease(pool)));
     assert.ok(waiting.every(each => each.status === 'rejected' && each.reason.code === 'ECONNREFUSED'));
     assert.equal(dials(), 1);
-    assert.equal(empties(), 1);
-    assert.ok(pool.isEmpty);
+    assert.deepEqual(pool.counts, { idle: 0, active: 0 });
     fails = false;
-    assert.equal(arePlain([await pool.acquire()]), 0);
+    assert.equal(arePlain([await lease(pool)]), 0);
   });
 
   it('ends idle connections when it is closed, and others with their last stream', async () => {
     const server = await start({ settings: [[maxConcurrentStreams, 1]] });
     const { pool, empties } = poolOf(dialPlain(server.port));
-    const [one, two] = [await pool.acquire(), await pool.acquire()];
+    const [one, two] = [await lease(pool), await lease(pool)];
     assert.deepEqual(pool.counts, { idle: 0, active: 2 });
     two.abort();
     pool.close();
@@ -167,14 +178,14 @@ describe('a pool of HTTP/2 connections', () => {
     const peer = await server.peer();
     peer.head(await peer.request('/'), ok, true);
     await exchange.over;
-    assert.ok(pool.isEmpty);
+    assert.deepEqual(pool.counts, { idle: 0, active: 0 });
     assert.equal(empties(), 1);
   });
 
   it('ends all connections when it is destroyed, and requests that wait', async () => {
     const server = await start({ settings: undefined });
     const { pool, empties } = poolOf(dialPlain(server.port));
-    const waiting = Promise.allSettled([pool.acquire(), pool.acquire()]);
+    const waiting = Promise.allSettled([lease(pool), lease(pool)]);
     pool.destroy();
     assert.ok((await waiting).every(({ status }) => status === 'rejected'));
     assert.equal(empties(), 1);
@@ -191,30 +202,31 @@ describe('a pool of HTTP/2 connections', () => {
   it('closes a connection that is idle for a minute', async t => {
     t.mock.timers.enable({ apis: ['setInterval'] });
     const server = await start();
-    const { pool, empties } = poolOf(dialPlain(server.port));
-    const lease = await pool.acquire();
+    const { pool } = poolOf(dialPlain(server.port));
+    const stream = await lease(pool);
     const peer = await server.peer();
     for (let count = 0; count < 15; count++) await check(t, peer, count);
-    lease.abort();
+    stream.abort();
     for (let count = 15; count < 15 + 11; count++) await check(t, peer, count);
     assert.deepEqual(pool.counts, { idle: 1, active: 0 });
     await check(t, peer, 15 + 11);
-    assert.ok(pool.isEmpty);
-    assert.equal(empties(), 1);
+    assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
 
-  it('closes a connection that it opened after its own end as soon as a check finds it idle', async t => {
-    t.mock.timers.enable({ apis: ['setInterval'] });
+  it('still serves requests that wait when it is closed, or come later, and ends each connection with its last one', async () => {
     const server = await start();
-    const { pool } = poolOf(dialPlain(server.port));
+    const { pool, empties } = poolOf(dialPlain(server.port));
+    const waiting = leaseMany(pool, 3);
     pool.close();
-    const lease = await pool.acquire();
-    await check(t, await server.peer(), 1);
-    assert.deepEqual(pool.counts, { idle: 0, active: 1 });
-    lease.abort();
-    assert.deepEqual(pool.counts, { idle: 1, active: 0 });
-    await check(t, await server.peer(), 2);
-    assert.ok(pool.isEmpty);
+    const [first, ...others] = await waiting;
+    for (const stream of others) stream.abort();
+    assert.deepEqual([pool.counts.active, empties()], [1, 0]);
+    first?.abort();
+    assert.deepEqual([pool.counts.active, empties()], [0, 1]);
+    const late = await lease(pool);
+    assert.equal(pool.counts.active, 1);
+    late.abort();
+    assert.equal(pool.counts.active, 0);
   });
 
   it('checks nothing while no connection is open, and as often as before when one is open again', async t => {
@@ -222,12 +234,12 @@ describe('a pool of HTTP/2 connections', () => {
     const server = await start();
     const { pool } = poolOf(dialPlain(server.port));
     for (let index = 0; index < 3; index++) {
-      (await pool.acquire()).abort();
+      (await lease(pool)).abort();
       const peer = await server.peer(index);
       for (let count = 0; count < 11; count++) await check(t, peer, count);
       assert.deepEqual(pool.counts, { idle: 1, active: 0 });
       peer.goaway(0);
-      await until(() => pool.isEmpty);
+      await until(() => pool.counts.idle === 0);
     }
   });
 });
@@ -246,7 +258,7 @@ describe('a pool that shares connections', () => {
     const plain = connectionPool.acquire();
     assert.deepEqual(connectionPool.counts, { idle: 0, active: 2 });
     connectionPool.close();
-    connectionPool.discard(plain);
+    plain.destroy();
     assert.equal(empties, 0);
     assert.deepEqual(connectionPool.counts, { idle: 0, active: 1 });
     shared.call.abort();

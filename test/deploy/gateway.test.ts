@@ -86,46 +86,6 @@ kubectlTest(
 );
 
 kubectlTest(
-  'deploy/gateway admits no peer to a port without a rule about its origin, and reaches its API server, an issuer and DNS, wherever they are',
-  () => {
-    const { ingress, policyTypes, egress } = only(manifests, 'NetworkPolicy').spec;
-    assert.deepEqual(
-      ingress.map(({ ports }) => ports),
-      [[{ protocol: 'TCP', port: 'https' }], [{ protocol: 'TCP', port: 'admin' }]],
-    );
-    for (const { from } of ingress) {
-      assert.equal(from.length, 1);
-      for (const peer of from) assert.ok('namespaceSelector' in peer);
-    }
-    assert.ok(ingress[0]?.from.every(peer => 'podSelector' in peer));
-    assert.deepEqual([policyTypes, egress], [['Ingress'], undefined]);
-  },
-);
-
-kubectlTest('the identity of deploy/gateway may impersonate the listed callers, and nobody else', () => {
-  const rules = manifests
-    .filter(({ kind }) => /Role$/.test(kind))
-    .flatMap(({ metadata, rules }) => rules.map(rule => ({ namespace: metadata.namespace, ...rule })));
-  for (const { verbs, resources = [] } of rules)
-    assert.deepEqual(verbs, [resources.includes('tokenreviews') ? 'create' : 'impersonate']);
-  const accounts = 'system:serviceaccounts';
-  assert.deepEqual(
-    rules.map(({ namespace, resources, resourceNames }) => [namespace, resources?.[0], resourceNames]),
-    [
-      ['dashboards', 'serviceaccounts', ['dashboard']],
-      [undefined, 'users', ['alice@example.com']],
-      [undefined, 'groups', ['system:authenticated', 'developers', accounts, `${accounts}:dashboards`]],
-      [undefined, 'tokenreviews', undefined],
-      [undefined, 'uids', undefined],
-    ],
-  );
-  for (const { resources = [], resourceNames } of rules) {
-    if (resourceNames !== undefined) assert.equal(resources.length, 1);
-    else for (const name of resources) assert.match(name, /^(?:tokenreviews|uids|userextras\/[^*]+)$/);
-  }
-});
-
-kubectlTest(
   'deploy/gateway authenticates its callers over TLS, and needs no flag that allows open access',
   () => {
     const pod = podOf(manifests);

@@ -130,6 +130,11 @@ const refused: readonly Row[] = [
   ['a kind in another case', `{"Kind":"Pod","status":${allowed}}`, 'fail'],
   ['a kind in letters that Go takes for others', `{"\u212aind":"Pod","status":${allowed}}`, 'fail'],
   ['a version in another case', `{"apiversion":"x/y/z","status":${allowed}}`, 'fail'],
+  [
+    'a version in letters that Go takes for others',
+    `{"apiVer\u017fion":"x/y/z","status":${allowed}}`,
+    'fail',
+  ],
   ['a status in another case', `{"Status":${denied}}`, 'pass'],
   ['denied in another case', of('{"Denied":true}'), 'pass'],
   ['an empty version of the group', typed('"SubjectAccessReview"', `"${group}/"`, denied), 'deny'],

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Agent } from 'node:https';
 import { join } from 'node:path';
 import type { ServingFiles } from '../certificates/serving-files.js';
-import { requestApi, send } from '../clients/http-client.js';
+import { send } from '../clients/http-client.js';
 import { openWatch, type WatchClient } from '../clients/watch-client.js';
 import { eventually } from '../eventually.js';
 import { callersFlag } from '../proxy/callers.js';
@@ -87,12 +87,8 @@ export class FilteringGateway {
   }
 
   /** Makes a namespace that this user may get, and waits until that is known. */
-  async namespaceOf(
-    user: string,
-    name: string,
-    labels: Readonly<Record<string, string>> = {},
-  ): Promise<string> {
-    const made = await this.namespace(name, labels);
+  async namespaceOf(user: string, name: string): Promise<string> {
+    const made = await this.namespace(name);
     await this.bind(made, this.user(user));
     const list = () => this.ask(user, '/api/v1/namespaces');
     await eventually('the API server knows', async () => (await list()).text.includes(made));
@@ -154,24 +150,6 @@ export class FilteringGateway {
       headers: { authorization: `Bearer ${user}`, ...headers },
       ...(this.ca !== undefined && { tls: { ca: this.ca } }),
     });
-  }
-
-  /** What the API server says at this moment. */
-  async mayGet(name: string, namespace: string): Promise<boolean> {
-    const resourceAttributes = { verb: 'get', resource: 'namespaces', namespace, name: namespace };
-    const spec = { resourceAttributes, user: `${name}-${this.id}`, groups: [`team-${name}-${this.id}`] };
-    const path = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
-    const { status } = (await this.server.admin.do('POST', path, { spec })) as {
-      status: { allowed: boolean };
-    };
-    return status.allowed;
-  }
-
-  /** What the API server gives to one who may read all. */
-  async asAdmin(path: string, accept: string): Promise<Buffer> {
-    const headers = accept === '' ? {} : { accept };
-    const clientCertificate = await this.server.authority.client();
-    return (await requestApi({ ...this.server, clientCertificate }, { path, headers })).body;
   }
 
   /** The status of what another user would get, as whom an administrator acts. */

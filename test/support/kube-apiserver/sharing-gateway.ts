@@ -8,14 +8,7 @@ import { forms } from '../proxy/watched-namespace.js';
 import type { Scope } from '../scope.js';
 import type { ApiServer } from './api-server.js';
 
-export const tokenOf = (user: string) => `token-of-${user}`;
-
-/** The lines of the file of callers for these users, or for these tokens and users. */
-export const callers = (...users: readonly (string | readonly [token: string, user: string])[]) =>
-  users
-    .map(one => (typeof one === 'string' ? [tokenOf(one), one] : one))
-    .map(([token, user]) => `${token},${user},,\n`)
-    .join('');
+const tokenOf = (user: string) => `token-of-${user}`;
 
 /** A patient clock that a test sets forward, for what counts as settled or remembered. */
 class ForwardClock implements Clock {
@@ -39,7 +32,7 @@ export async function startSharingGateway(t: Scope, server: ApiServer, users: re
     server: { url: server.url, authority: server.authority } as never,
     user: { 'client-certificate-data': inBase64(cert), 'client-key-data': inBase64(key) },
     run: (scope, args, env) => startInProcess(scope, args, env, { clock }),
-    tokenFile: callers(...users),
+    tokenFile: users.map(user => `${tokenOf(user)},${user},,\n`).join(''),
     flags: ['--share-watches', '--share-watches-across-users'],
   });
   const open = async (url: string, question: WatchQuestion) => {
@@ -55,7 +48,6 @@ export async function startSharingGateway(t: Scope, server: ApiServer, users: re
   };
   return {
     clock,
-    writeTokens: gateway.writeTokens,
     ...{ shared, direct },
     /** Both, opened at the same moment. */
     async both(user: string, target: string, { accept }: { readonly accept?: string } = {}): Promise<Pair> {

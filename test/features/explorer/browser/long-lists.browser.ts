@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import type { BrowserContext, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { openPage, rowOf, startBrowser } from '../../../support/browser/page.js';
-import { until } from '../../../support/eventually.js';
 import type { FakeApiServer } from '../../../support/fake-api-server/fake-api-server.js';
 import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { startStack } from '../../../support/proxy/stack.js';
@@ -38,25 +37,6 @@ async function watchMainThread(page: Page): Promise<void> {
 /** The longest time in milliseconds that the main thread was blocked since the last call, or since the document began. */
 function longestBlock(page: Page): Promise<number> {
   return page.evaluate<number>('Math.max(0, ...longTasks.splice(0))');
-}
-
-/**
- * Clicks on the first element of a selector with exactly this text. Returns the milliseconds until another text is in the page. Both are
- * measured in the page itself, because the browser's driver alone takes a second on a busy machine.
- */
-function clickTime(page: Page, selector: string, text: string, awaited: string): Promise<number> {
-  const [from, to] = [JSON.stringify([selector, text]), JSON.stringify(awaited)];
-  return page.evaluate<number>(`new Promise(resolve => {
-    const [selector, text] = ${from};
-    const element = [...document.querySelectorAll(selector)].find(({ textContent }) => textContent === text);
-    const begun = performance.now();
-    element.click();
-    const look = () => {
-      if (document.querySelector('main').textContent.includes(${to})) resolve(performance.now() - begun);
-      else requestAnimationFrame(look);
-    };
-    look();
-  })`);
 }
 
 describe('a list of ten thousand objects', async () => {
@@ -121,42 +101,6 @@ describe('a list of ten thousand objects', async () => {
         .filter({ hasText: /1/ })
         .waitFor();
       return longestBlock(page);
-    });
-  });
-});
-
-describe('eight windows with live lists', async () => {
-  const { server, proxy } = await startStack(scope, { run: startProxyFor, flags: ['--reject-paths='] });
-
-  async function openLists(context: BrowserContext): Promise<readonly Page[]> {
-    const names = ['pods', 'services', 'configmaps', 'secrets', 'serviceaccounts', 'events', 'endpoints'];
-    const paths = [...names.map(name => `/api/v1/${name}`), '/apis/apps/v1/deployments'];
-    return Promise.all(
-      paths.map(async path => {
-        const page = await context.newPage();
-        await page.goto(`${proxy.url}/-/ui/#${path}`);
-        await page.getByText('live', { exact: true }).waitFor();
-        return page;
-      }),
-    );
-  }
-
-  it('leave connections for a click, which is answered within 1 s', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url);
-    const pages = await openLists(page.context());
-    await until(() => server.openWatches.length >= pages.length);
-    await staysWithin(1_000, async () => {
-      await go('/api/v1/namespaces/default/pods');
-      await rowOf(page, 'web-0').waitFor();
-      return clickTime(page, 'a', 'web-0', 'creationTimestamp');
-    });
-    const [pods] = pages as [Page];
-    await staysWithin(1_000, async () => {
-      await pods.bringToFront();
-      const taken = await clickTime(pods, '[role=treeitem]', 'secrets', 'credentials');
-      await pods.goBack();
-      await rowOf(pods, 'web-0').first().waitFor();
-      return taken;
     });
   });
 });

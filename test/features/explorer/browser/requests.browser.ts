@@ -149,27 +149,6 @@ describe('the panel with the request of a view', () => {
     const table = (await runScript(page, await command('fetch'))) as { rows: readonly object[] };
     assert.ok(table.rows.length > 99 && table.rows.length < 500);
   });
-
-  it('has the path of a non-resource, a schema or a review', async t => {
-    const { page, go } = await openPage(t, browser, proxy.url, '/readyz');
-    await page.getByText('readyz check passed').waitFor();
-    const ready = await commandsOf(page);
-    assert.match(await run(ready.curl), /readyz check passed/);
-    assert.match(await run(ready.kubectl), /readyz check passed/);
-    assert.match((await runScript(page, ready.fetch)) as string, /readyz check passed/);
-    await go('/apis/apps/v1/deployments?view=fields');
-    await page.getByText('Deployment enables declarative updates').waitFor();
-    const schema = await commandsOf(page);
-    assert.match(await run(schema.curl), /io\.k8s\.api\.apps\.v1\.DeploymentSpec/);
-    assert.match(await run(schema.kubectl), /spec\s<DeploymentSpec>/);
-    await go('/apis/apps/v1/namespaces/default/deployments?view=access');
-    await page.getByText('remove an object').waitFor();
-    const review = await commandsOf(page);
-    assert.match(await run(review.curl), /"allowed": ?true/);
-    assert.equal(await run(review.kubectl), 'yes\n');
-    const { status } = (await runScript(page, review.fetch)) as { status: { allowed: boolean } };
-    assert.equal(status.allowed, true);
-  });
 });
 
 it('the home of a proxy without authentication says that nobody is asked who they are, and as whom requests go', async t => {

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
-import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { ask, connectHttp2, headOf, openStream } from '../../../support/clients/http2-client.js';
 import { eventually, within } from '../../../support/eventually.js';
@@ -10,14 +8,11 @@ import { residentBytes } from '../../../support/proxy/process-state.js';
 import { startProxyFor } from '../../../support/proxy/proxy.js';
 import { startStack, type TlsStack } from '../../../support/proxy/stack.js';
 import { steady } from '../../../support/steady.js';
-import { temporaryFolder } from '../../../support/temporary-folder.js';
 
 const quietWatch = '/api/v1/namespaces/kube-system/pods?watch=true';
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = http2.constants;
 
-const folder = temporaryFolder();
-await writeFile(join(folder, 'page.txt'), 'a static page');
-const proxied = await startStack({ after }, { run: startProxyFor, flags: [`--www=${folder}`], tls: true });
+const proxied = await startStack({ after }, { run: startProxyFor, tls: true });
 const session = await connectHttp2(proxied.port, proxied.ca);
 after(() => session.destroy());
 
@@ -46,24 +41,6 @@ async function rest(stream: ClientHttp2Stream): Promise<string> {
   });
   return text;
 }
-
-test('static files, the own endpoints and HEAD are served', async () => {
-  assert.equal((await ask(session, '/static/page.txt')).text, 'a static page');
-  assert.equal((await ask(session, '/static/nothing')).status, 404);
-  assert.equal((await ask(session, '/-/livez')).text, 'ok');
-  assert.match((await ask(session, '/-/metrics')).text, /kube_api_proxy_build_info/);
-  proxied.server.intercept((request, response) => {
-    if (request.url !== '/of-a-program') return false;
-    response.writeHead(200, { 'content-length': 12 }).end();
-    return true;
-  });
-  for (const path of ['/of-a-program', '/static/page.txt']) {
-    const { status, headers, text } = await ask(session, path, { headers: { ':method': 'HEAD' } });
-    assert.equal(status, 200);
-    assert.ok(Number(headers['content-length']) > 0);
-    assert.equal(text, '');
-  }
-});
 
 // Guards
 

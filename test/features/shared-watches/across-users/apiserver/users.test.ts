@@ -4,11 +4,9 @@ import type { WatchClient } from '../../../../support/clients/watch-client.js';
 import { eventually, eventuallyPasses } from '../../../../support/eventually.js';
 import { test } from '../../../../support/kube-apiserver/api-server-test.js';
 import {
-  callers,
   changes,
   createConfigMap as create,
   startSharingGateway as start,
-  tokenOf,
 } from '../../../../support/kube-apiserver/sharing-gateway.js';
 import { forms, queryOf } from '../../../../support/proxy/watched-namespace.js';
 import { createRandom } from '../../../../support/random.js';
@@ -81,55 +79,4 @@ test('60 users with generated rights get what watches of their own give them, by
     'some are refused by a review, others by the answer to a stream of their own',
   );
   assert.ok(ring > opened, 'most watches are shared');
-});
-
-test('while two users swap their tokens, each watch is that of the one or of the other, byte for byte, and then that of its new user', async (t, server) => {
-  const id = randomUUID().slice(0, 8);
-  const [ann, bob, eve] = [`ann-${id}`, `bob-${id}`, `eve-${id}`] as const;
-  const spaces = { [ann]: await server.createNamespace(), [bob]: await server.createNamespace() };
-  const rule = { apiGroups: [''], resources: ['configmaps'], verbs: ['watch'] };
-  for (const [user, namespace] of Object.entries(spaces))
-    for (const one of [user, eve]) await server.bind(namespace, one, [rule]);
-  const gateway = await start(t, server, [eve, ann, bob]);
-  const from = await create(server, spaces[ann] as string, 'before');
-  const targets = Object.values(spaces).map(
-    namespace => `/api/v1/namespaces/${namespace}/configmaps?watch=1&resourceVersion=${from}`,
-  );
-  for (const target of targets) assert.equal((await gateway.shared(eve, target)).status, 200);
-  /** All watches with both tokens, and the same of both users at the API server itself. */
-  const openAll = () =>
-    Promise.all(
-      targets.flatMap(target =>
-        [ann, bob].map(async user => ({
-          shared: await gateway.shared(user, target),
-          direct: await Promise.all([ann, bob].map(one => gateway.direct(one, target))),
-          what: `${target} with the token of ${user}`,
-        })),
-      ),
-    );
-  type Opened = Awaited<ReturnType<typeof openAll>>;
-  const statuses = (opened: Opened) => opened.map(({ shared }) => shared.status);
-  const first = await openAll();
-  assert.deepEqual(statuses(first), [200, 403, 403, 200]);
-  const during: Opened[] = [];
-  const writing = gateway.writeTokens(callers(eve, [tokenOf(ann), bob], [tokenOf(bob), ann]));
-  await eventually('both are the other one', async () => {
-    const opened = await openAll();
-    during.push(opened);
-    return statuses(opened).join() === '403,200,200,403';
-  });
-  await writing;
-  for (const namespace of Object.values(spaces)) await create(server, namespace, `of-${namespace}`);
-  for (const { shared, direct, what } of [first, ...during].flat()) {
-    if (shared.status !== 200) await shared.ended;
-    const text = (watch: WatchClient) => watch.bytes().toString();
-    const users = direct.filter(({ status }) => status === shared.status);
-    await eventually(
-      `${what}: ${text(shared)} ${direct.map(text)}`,
-      () => text(shared) !== '' && users.some(one => text(one) === text(shared)),
-    );
-  }
-  const { opened, ring = 0 } = await gateway.joins();
-  assert.equal(opened, 2);
-  assert.ok(ring >= 4, `${ring}`);
 });

@@ -1,6 +1,16 @@
 import { isObject, type JsonObject } from '../lib/json.js';
 import { type Path, parseYaml, spell, type YamlLimits } from '../lib/yaml-document.js';
-import type { AuthInfo, Cluster, Context } from './types.js';
+import {
+  type AuthInfo,
+  type Cluster,
+  type Context,
+  clusterFields,
+  contextFields,
+  type Entry,
+  type FieldShape,
+  type Fields,
+  userFields,
+} from './types.js';
 
 /** The content of one kubeconfig file. */
 export interface KubeconfigContent {
@@ -9,48 +19,6 @@ export interface KubeconfigContent {
   readonly users: ReadonlyMap<string, AuthInfo>;
   readonly contexts: ReadonlyMap<string, Context>;
 }
-
-type FieldShape =
-  | 'a string'
-  | 'true or false'
-  | 'a mapping'
-  | 'a list of strings'
-  | 'a mapping to lists of strings'
-  | 'anything';
-
-const clusterFields: Readonly<Record<keyof Cluster, FieldShape>> = {
-  server: 'a string',
-  'tls-server-name': 'a string',
-  'insecure-skip-tls-verify': 'true or false',
-  'certificate-authority': 'a string',
-  'certificate-authority-data': 'a string',
-  'proxy-url': 'a string',
-  'disable-compression': 'true or false',
-  extensions: 'anything',
-};
-
-const userFields: Readonly<Record<keyof AuthInfo, FieldShape>> = {
-  'client-certificate': 'a string',
-  'client-certificate-data': 'a string',
-  'client-key': 'a string',
-  'client-key-data': 'a string',
-  token: 'a string',
-  tokenFile: 'a string',
-  username: 'a string',
-  password: 'a string',
-  as: 'a string',
-  'as-uid': 'a string',
-  'as-groups': 'a list of strings',
-  'as-user-extra': 'a mapping to lists of strings',
-  exec: 'a mapping',
-  'auth-provider': 'a mapping',
-};
-
-const contextFields: Readonly<Record<keyof Context, FieldShape>> = {
-  cluster: 'a string',
-  user: 'a string',
-  namespace: 'a string',
-};
 
 /**
  * Reads one kubeconfig (client-go's `clientcmd/api/v1`, YAML or JSON). Unknown keys and extensions are ignored, null means a missing value,
@@ -80,9 +48,9 @@ export function parseKubeconfig(
   if (typeof currentContext !== 'string') report(['current-context'], ' is not a string');
   const content = {
     currentContext: typeof currentContext === 'string' && currentContext !== '' ? currentContext : undefined,
-    clusters: readEntries<Cluster>(root, 'clusters', 'cluster', clusterFields, report),
-    users: readEntries<AuthInfo>(root, 'users', 'user', userFields, report),
-    contexts: readEntries<Context>(root, 'contexts', 'context', contextFields, report),
+    clusters: readEntries(root, 'clusters', 'cluster', clusterFields, report),
+    users: readEntries(root, 'users', 'user', userFields, report),
+    contexts: readEntries(root, 'contexts', 'context', contextFields, report),
   };
   return problems.length > 0 ? { problems } : { content };
 }
@@ -91,18 +59,18 @@ type Report = (path: Path, problem: string) => void;
 
 /** The fields of a cluster that is not in a kubeconfig. What is wrong is reported at its path below `path`. */
 export function readCluster(value: unknown, path: Path, report: Report): Cluster {
-  return readFields<Cluster>(value, path, clusterFields, report);
+  return readFields(value, path, clusterFields, report);
 }
 
 /** Reads a list of `{name, [field]: {…}}`. Two entries with the same name in one file are a problem, as in client-go. */
-function readEntries<T extends object>(
+function readEntries<F extends Fields>(
   root: JsonObject,
   list: string,
   field: string,
-  fields: Readonly<Record<keyof T, FieldShape>>,
+  fields: F,
   report: Report,
-): Map<string, T> {
-  const entries = new Map<string, T>();
+): Map<string, Entry<F>> {
+  const entries = new Map<string, Entry<F>>();
   const items = root[list] ?? [];
   if (!Array.isArray(items)) {
     report([list], ' is not a list');
@@ -117,26 +85,21 @@ function readEntries<T extends object>(
     if (typeof name !== 'string') report([list, index, 'name'], ' is not a string');
     else if (entries.has(name))
       report([list, index, 'name'], `: two entries have the name ${JSON.stringify(name)}`);
-    else entries.set(name, readFields<T>(item[field] ?? {}, [list, index, field], fields, report));
+    else entries.set(name, readFields(item[field] ?? {}, [list, index, field], fields, report));
   }
   return entries;
 }
 
-function readFields<T extends object>(
-  value: unknown,
-  path: Path,
-  fields: Readonly<Record<keyof T, FieldShape>>,
-  report: Report,
-): T {
+function readFields<F extends Fields>(value: unknown, path: Path, fields: F, report: Report): Entry<F> {
   if (!isObject(value)) {
     report(path, ' is not a mapping');
-    return {} as T;
+    return {} as Entry<F>;
   }
-  const known = Object.entries<FieldShape>(fields).filter(([key]) => (value[key] ?? null) !== null);
+  const known = Object.entries(fields).filter(([key]) => (value[key] ?? null) !== null);
   for (const [key, shape] of known) {
     if (!hasShape[shape](value[key])) report([...path, key], ` is not ${shape}`);
   }
-  return Object.fromEntries(known.map(([key]) => [key, value[key]])) as T;
+  return Object.fromEntries(known.map(([key]) => [key, value[key]])) as Entry<F>;
 }
 
 function isTextList(value: unknown): boolean {

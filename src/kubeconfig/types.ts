@@ -1,4 +1,5 @@
 import type { UserInfo } from '../kubernetes/user-info.js';
+import type { JsonObject } from '../lib/json.js';
 import type { OidcConfig } from './auth-provider.js';
 import type { ExecConfig } from './exec-config.js';
 import type { PemSource } from './pem-source.js';
@@ -8,40 +9,58 @@ import type { PemSource } from './pem-source.js';
  * `clientcmd/api/v1`.
  */
 
-export interface Cluster {
-  server?: string;
-  'tls-server-name'?: string;
-  'insecure-skip-tls-verify'?: boolean;
-  'certificate-authority'?: string;
-  'certificate-authority-data'?: string;
-  'proxy-url'?: string;
-  'disable-compression'?: boolean;
+/** What a field may be, in the words of messages, and the type of its value. */
+interface FieldValues {
+  'a string': string;
+  'true or false': boolean;
+  'a mapping': JsonObject;
+  'a list of strings': string[];
+  'a mapping to lists of strings': Record<string, string[]>;
+  anything: unknown;
+}
+export type FieldShape = keyof FieldValues;
+/** The fields of an entry that are read. */
+export type Fields = Readonly<Record<string, FieldShape>>;
+/** An entry with these fields, each of which may be missing. */
+export type Entry<F extends Fields> = { -readonly [Name in keyof F]?: FieldValues[F[Name]] };
+
+export const clusterFields = {
+  server: 'a string',
+  'tls-server-name': 'a string',
+  'insecure-skip-tls-verify': 'true or false',
+  'certificate-authority': 'a string',
+  'certificate-authority-data': 'a string',
+  'proxy-url': 'a string',
+  'disable-compression': 'true or false',
   /** A list of `{name, extension}`. Its structure is not checked, because most extensions are for other programs. */
-  extensions?: unknown;
-}
+  extensions: 'anything',
+} as const satisfies Fields;
+export type Cluster = Entry<typeof clusterFields>;
 
-export interface AuthInfo {
-  'client-certificate'?: string;
-  'client-certificate-data'?: string;
-  'client-key'?: string;
-  'client-key-data'?: string;
-  token?: string;
-  tokenFile?: string;
-  username?: string;
-  password?: string;
-  as?: string;
-  'as-uid'?: string;
-  'as-groups'?: string[];
-  'as-user-extra'?: Record<string, string[]>;
-  exec?: Record<string, unknown>;
-  'auth-provider'?: Record<string, unknown>;
-}
+export const userFields = {
+  'client-certificate': 'a string',
+  'client-certificate-data': 'a string',
+  'client-key': 'a string',
+  'client-key-data': 'a string',
+  token: 'a string',
+  tokenFile: 'a string',
+  username: 'a string',
+  password: 'a string',
+  as: 'a string',
+  'as-uid': 'a string',
+  'as-groups': 'a list of strings',
+  'as-user-extra': 'a mapping to lists of strings',
+  exec: 'a mapping',
+  'auth-provider': 'a mapping',
+} as const satisfies Fields;
+export type AuthInfo = Entry<typeof userFields>;
 
-export interface Context {
-  cluster?: string;
-  user?: string;
-  namespace?: string;
-}
+export const contextFields = {
+  cluster: 'a string',
+  user: 'a string',
+  namespace: 'a string',
+} as const satisfies Fields;
+export type Context = Entry<typeof contextFields>;
 
 /** How a caller of the proxy authenticates by one method, as an entry for the caller's own kubeconfig. */
 export interface CallerEntry {

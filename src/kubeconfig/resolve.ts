@@ -47,18 +47,15 @@ export function resolveClientConfig(
   const credentials = resolveCredentials(user, isTls, problems);
   const impersonation = resolveImpersonation(user, overrides, problems);
   if (server === undefined || problems.length > 0) return { problems };
-  const proxyUrl = proxyUrlOf(cluster, overrides);
-  const identity = {
-    ...(impersonation === undefined ? {} : { impersonation }),
-    ...(proxyUrl.url === '' ? {} : { proxyUrl }),
-  };
-  if (!isTls) return { config: { server, insecureSkipTlsVerify: false, ...identity } };
-  return { config: { server, ...trust, ...credentials, ...identity } };
+  const common = { server, impersonation, proxyUrl: proxyUrlOf(cluster, overrides) };
+  if (!isTls) return { config: { insecureSkipTlsVerify: false, ...common } };
+  return { config: { ...trust, ...credentials, ...common } };
 }
 
-function proxyUrlOf({ label, value }: Selected<Cluster>, { proxyUrl }: Overrides) {
+function proxyUrlOf({ label, value }: Selected<Cluster>, { proxyUrl }: Overrides): ClientConfig['proxyUrl'] {
   if (isSet(proxyUrl)) return { url: proxyUrl, name: '--proxy-url' };
-  return { url: value['proxy-url'] ?? '', name: `proxy-url of ${label}` };
+  const url = textOrNone(value['proxy-url']);
+  return url === undefined ? undefined : { url, name: `proxy-url of ${label}` };
 }
 
 /** Whether a kubeconfig has no content. */
@@ -84,18 +81,7 @@ function resolveServer(
   return undefined;
 }
 
-function resolveTrust(
-  cluster: Selected<Cluster>,
-  isTls: boolean,
-  problems: string[],
-): Pick<
-  ClientConfig,
-  | 'certificateAuthority'
-  | 'insecureSkipTlsVerify'
-  | 'tlsServerName'
-  | 'disableCompression'
-  | 'execClusterConfig'
-> {
+function resolveTrust(cluster: Selected<Cluster>, isTls: boolean, problems: string[]) {
   const certificateAuthority = resolvePemSource(cluster.value, 'certificate-authority', cluster, problems);
   const insecureSkipTlsVerify = cluster.value['insecure-skip-tls-verify'] ?? false;
   if (isTls && insecureSkipTlsVerify && certificateAuthority !== undefined) {
@@ -103,26 +89,16 @@ function resolveTrust(
       `${cluster.label}: a certificate-authority and insecure-skip-tls-verify cannot be set at the same time`,
     );
   }
-  const tlsServerName = cluster.value['tls-server-name'] ?? '';
-  const disableCompression = cluster.value['disable-compression'] ?? false;
-  const execClusterConfig = execExtension(cluster.value.extensions);
   return {
+    certificateAuthority,
     insecureSkipTlsVerify,
-    ...(disableCompression ? { disableCompression } : {}),
-    ...(execClusterConfig === undefined ? {} : { execClusterConfig }),
-    ...(certificateAuthority === undefined ? {} : { certificateAuthority }),
-    ...(tlsServerName === '' ? {} : { tlsServerName }),
+    tlsServerName: textOrNone(cluster.value['tls-server-name']),
+    disableCompression: cluster.value['disable-compression'] || undefined,
+    execClusterConfig: execExtension(cluster.value.extensions),
   };
 }
 
-function resolveCredentials(
-  user: Selected<AuthInfo>,
-  isTls: boolean,
-  problems: string[],
-): Pick<
-  ClientConfig,
-  'clientCertificate' | 'token' | 'tokenFile' | 'username' | 'password' | 'exec' | 'oidc'
-> {
+function resolveCredentials(user: Selected<AuthInfo>, isTls: boolean, problems: string[]) {
   const { token = '', tokenFile = '', username = '', password = '' } = user.value;
   if ((token !== '' || tokenFile !== '') && (username !== '' || password !== '')) {
     problems.push(`${user.label}: a token and a user name or password cannot be set at the same time`);
@@ -138,23 +114,25 @@ function resolveCredentials(
     );
   }
   return {
-    ...(certificate === undefined || key === undefined ? {} : { clientCertificate: { certificate, key } }),
-    ...(token === '' ? {} : { token }),
-    ...(tokenFile === '' ? {} : { tokenFile: resolvePath(tokenFile, user.file) }),
-    ...(username === '' && password === '' ? {} : { username, password }),
+    clientCertificate: certificate && key && { certificate, key },
+    token: textOrNone(token),
+    tokenFile: tokenFile === '' ? undefined : resolvePath(tokenFile, user.file),
+    username: textOrNone(username),
+    password: textOrNone(password),
     ...(isTls ? resolveLogin(user, problems) : {}),
   };
 }
 
 /** The exec plugin or auth provider. It is a problem if both are set, as in client-go's validation. */
-function resolveLogin(user: Selected<AuthInfo>, problems: string[]): Pick<ClientConfig, 'exec' | 'oidc'> {
+function resolveLogin(user: Selected<AuthInfo>, problems: string[]) {
   const { exec, 'auth-provider': authProvider } = user.value;
   if (exec !== undefined && authProvider !== undefined) {
     problems.push(`${user.label}: exec and auth-provider cannot be set at the same time`);
   }
-  const execConfig = exec && parseExecConfig(exec, user, problems);
-  const oidc = authProvider && parseOidcConfig(authProvider, user.label, problems);
-  return { ...(execConfig && { exec: execConfig }), ...(oidc && { oidc }) };
+  return {
+    exec: exec && parseExecConfig(exec, user, problems),
+    oidc: authProvider && parseOidcConfig(authProvider, user.label, problems),
+  };
 }
 
 /** The cluster's extension for exec plugins (KEP-541). */

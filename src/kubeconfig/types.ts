@@ -106,22 +106,22 @@ export interface ServerAddress {
 /** One context with flags and files applied: everything that is needed to reach one API server. */
 export interface ClientConfig {
   readonly server: ServerAddress;
-  readonly certificateAuthority?: PemSource;
+  readonly certificateAuthority?: PemSource | undefined;
   readonly insecureSkipTlsVerify: boolean;
-  readonly tlsServerName?: string;
-  readonly clientCertificate?: { readonly certificate: PemSource; readonly key: PemSource };
-  readonly token?: string;
+  readonly tlsServerName?: string | undefined;
+  readonly clientCertificate?: { readonly certificate: PemSource; readonly key: PemSource } | undefined;
+  readonly token?: string | undefined;
   /** Absolute path; its content wins over `token`. */
-  readonly tokenFile?: string;
-  readonly username?: string;
-  readonly password?: string;
+  readonly tokenFile?: string | undefined;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
   /** The user that requests act as, instead of the identity that authenticates. */
-  readonly impersonation?: UserInfo;
-  readonly exec?: ExecConfig;
+  readonly impersonation?: UserInfo | undefined;
+  readonly exec?: ExecConfig | undefined;
   /** The value of the cluster's extension `client.authentication.k8s.io/exec`, for the plugin. */
   readonly execClusterConfig?: unknown;
-  readonly oidc?: OidcConfig;
+  readonly oidc?: OidcConfig | undefined;
   /** The cluster's proxy-url, and its name for messages. */
-  readonly proxyUrl?: { readonly url: string; readonly name: string };
-  readonly disableCompression?: boolean;
+  readonly proxyUrl?: { readonly url: string; readonly name: string } | undefined;
+  readonly disableCompression?: boolean | undefined;
 }

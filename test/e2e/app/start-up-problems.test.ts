@@ -31,25 +31,6 @@ test('a home without a kubeconfig is reported with the searched file', async () 
   for (const text of [join(home, '.kube', 'config'), '--kubeconfig']) assert.ok(line.includes(text), line);
 });
 
-test('mistakes in a flag and in the kubeconfig are reported together, one line each', async () => {
-  const { path } = await writeKubeconfig({
-    server: 'https://127.0.0.1:6443',
-    cluster: { 'certificate-authority': 'gone-ca.pem' },
-    user: { 'client-certificate': 'gone.crt', 'client-key': 'gone.key' },
-  });
-  const lines = await printedProblems(['--kubeconfig', path, '--www=/nonexistent-folder']);
-  const names = ['gone-ca.pem', 'gone.crt', 'gone.key', '/nonexistent-folder'];
-  for (const name of names) assert.equal(lines.filter(line => line.includes(name)).length, 1, name);
-  assert.equal(lines.length, names.length, lines.join('\n'));
-});
-
-test('a port in use is reported with address and port', async t => {
-  const port = await listenFor(t, net.createServer());
-  assert.deepEqual(await printedProblems(['--server=http://127.0.0.1:1', `--port=${port}`]), [
-    `kube-api-proxy: --port: ${port} is already in use on 127.0.0.1`,
-  ]);
-});
-
 test('a start that fails because of a part, an option, its port or its admin port ends the login that has begun', async t => {
   const plugin = await writeExecPlugin();
   t.after(() => plugin.remove());

@@ -2,15 +2,13 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { after, describe, type TestContext, test } from 'node:test';
 import { parse, stringify } from 'yaml';
-import { identityHeaders, tokenProtocol } from '../../support/clients/header-lines.js';
 import { send } from '../../support/clients/http-client.js';
-import { connectRaw } from '../../support/clients/raw-http.js';
 import { type Arrival, embeddedApiServer } from '../../support/embedded-api-server.js';
 import { eventually } from '../../support/eventually.js';
 import { twoUsers } from '../../support/identities/two-users.js';
 import { type GatewayOptions, startGateway } from '../../support/proxy/stack.js';
 import { bothLegs, passed, probe } from '../credential-probe.js';
-import { assertStatus, clientRequests, send as sendRaw } from '../leg.js';
+import { assertStatus, send as sendRaw } from '../leg.js';
 
 const alice = 'Authorization: Bearer alice-token';
 const bob = 'Authorization: Bearer bob-token';
@@ -96,42 +94,6 @@ describe('callers with a token', { concurrency: 4 }, () => {
     for (const headers of [{ host: 'evil.example' }, { host: 'evil.example', ...asAlice.headers }]) {
       assert.equal((await send(proxy.port, '/api', { headers })).status, 403);
     }
-  });
-
-  test('may send it as a subprotocol of a WebSocket, which does not go upstream', async t => {
-    const { server, proxy } = await startGateway(t, { tokenFile: twoUsers });
-    const attach = async (protocols: readonly string[], more: readonly string[] = []) => {
-      const connection = await connectRaw(proxy.port);
-      const path = '/api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true';
-      const lines = [
-        ...[`GET ${path} HTTP/1.1`, 'Host: 127.0.0.1', 'Connection: Upgrade', 'Upgrade: websocket'],
-        ...['Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', ...more],
-        ...protocols.map(protocol => `Sec-WebSocket-Protocol: ${protocol}`),
-      ];
-      connection.write(`${lines.join('\r\n')}\r\n\r\n`);
-      const [head] = await connection.until(/^HTTP\/1\.1 [\s\S]*?\r\n\r\n/);
-      connection.destroy();
-      return head;
-    };
-    for (const protocols of [
-      [`${tokenProtocol('alice-token')},v5.channel.k8s.io`],
-      [tokenProtocol('alice-token'), 'v5.channel.k8s.io'],
-    ]) {
-      const head = await attach(protocols);
-      assert.match(head, /^HTTP\/1\.1 101 /);
-      assert.match(head, /Sec-WebSocket-Protocol: v5\.channel\.k8s\.io\r\n/i);
-      const { rawHeaders } = clientRequests(server).at(-1) ?? { rawHeaders: [] };
-      assert.doesNotMatch(rawHeaders.join(), /base64url\.bearer|YWxpY2U/);
-      assert.ok(identityHeaders(rawHeaders).includes('alice'));
-    }
-    const before = clientRequests(server).length;
-    assert.match(await attach([`v5.channel.k8s.io, ${tokenProtocol('wrong')}`]), /^HTTP\/1\.1 401 /);
-    assert.match(
-      await attach([`v5.channel.k8s.io, ${tokenProtocol('alice-token')}`], [bob]),
-      /^HTTP\/1\.1 401 /,
-    );
-    assert.equal(clientRequests(server).length, before);
-    assert.doesNotMatch(proxy.stderr(), /base64url\.bearer|YWxpY2U/);
   });
 });
 

@@ -99,23 +99,3 @@ test('--context, --as, --as-group, --as-uid and --as-user-extra apply to every c
     }
   }
 });
-
-test('the "as" of a context’s own user applies to its own mount alone', async t => {
-  const { port, arrivals } = await startManyStack(t, {
-    edit: (config, { two }) =>
-      addContext(config, 'as jane', two, { user: { token: tokenOf('b'), as: 'jane' } }),
-  });
-  for (const [mount, headers, code, user] of [
-    ['/clusters/as%20jane', [], 403, 'jane'],
-    ['/clusters/as%20jane', ['Impersonate-User: joe'], 403, undefined],
-    ['/clusters/b', [], 200, undefined],
-    ['/clusters/b', ['Impersonate-User: joe'], 403, 'joe'],
-    ['', [], 200, undefined],
-  ] as const) {
-    const mark = `as=${mount}${headers.length}.`;
-    const answer = await send(port, { target: `${mount}${which}?${mark}`, headers });
-    const [arrival] = arrivals(mark);
-    const found = arrival?.record.headers['impersonate-user'];
-    assert.deepEqual([answer.code, found], [code, user], mark);
-  }
-});

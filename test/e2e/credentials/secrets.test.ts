@@ -7,14 +7,13 @@ import { exchangeRaw } from '../../support/clients/raw-http.js';
 import { eventually } from '../../support/eventually.js';
 import { type FakeApiServer, startFakeApiServer } from '../../support/fake-api-server/fake-api-server.js';
 import { writeExecPlugin } from '../../support/identities/exec-plugin.js';
-import { type RunningProgram, startInProcess, startUpProblems } from '../../support/proxy/in-process.js';
+import { type RunningProgram, startInProcess } from '../../support/proxy/in-process.js';
 import {
   type KubeconfigContents,
   type KubeconfigForm,
   writeKubeconfig,
 } from '../../support/proxy/kubeconfig-file.js';
-import { type ProxyProcess, runProgram, startProxyFor } from '../../support/proxy/proxy.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
+import { type ProxyProcess, startProxyFor } from '../../support/proxy/proxy.js';
 import { bothLegs, probe } from '../credential-probe.js';
 import { send } from '../leg.js';
 
@@ -134,22 +133,6 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => 
     await assertHiddenAllAlong(setting, secrets);
   });
 
-  test('a token of --token, of the environment and of --config', async t => {
-    const token = 'secret-token-of-a-flag';
-    const tokens = { [token]: { username: 'one', groups: masters } };
-    const config = join(temporaryFolder(), 'flags.yaml');
-    await writeFile(config, `token: ${token}\n`);
-    for (const options of [
-      { args: ['--token', token] },
-      { env: { KUBE_API_PROXY_TOKEN: token } },
-      { args: ['--config', config] },
-    ]) {
-      const setting = await start(t, () => ({}), { tokens, ...options });
-      assert.equal((await probe(setting.proxy, setting.server)).code, 200);
-      await assertNothingShows(setting, [token], Object.keys(options).join());
-    }
-  });
-
   test('a tokenFile and the key of a client certificate in a file, which become unusable too', async t => {
     const token = 'secret-token-of-a-file';
     const secrets = [token, 'secret-second-line'];
@@ -175,13 +158,6 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => 
       await writeFile(file, intact);
     }
     await assertHiddenAllAlong(setting, secrets);
-  });
-
-  test('a user name with a password', async t => {
-    const password = 'secret-password';
-    const setting = await start(t, () => ({ username: 'team', password }));
-    assert.equal((await probe(setting.proxy, setting.server)).code, 200);
-    await assertHiddenAllAlong(setting, [password, `team:${password}`]);
   });
 
   test('the input and the output of an exec plugin, even if it cannot be used', async t => {
@@ -251,33 +227,6 @@ describe('secrets never show, at --log-level=trace:', { concurrency: 6 }, () => 
       'GET /x HTTP/1.1\r\nAuthorization: Bearer secret-of-client-header\r\nBad Header\r\n\r\n',
     );
     await assertNothingShows(setting, secrets, 'requests of clients');
-  });
-
-  test('values of flags and of the kubeconfig in a start-up problem', async () => {
-    const { path, directory } = await writeKubeconfigFolder();
-    const bad = join(directory, 'bad.yaml');
-    await writeFile(bad, `${await readFile(path, 'utf8')}\nusers: {secret-in-yaml: [`);
-    const config = join(directory, 'flags.yaml');
-    await writeFile(config, 'token: [secret-in-config]\npassword: {a: secret-in-config}\n');
-    const secrets = ['secret flag token', 'secret-of-flag', 'secret-in-yaml', 'secret-in-config'];
-    const kubeconfig = `--kubeconfig=${path}`;
-    const runs: readonly (readonly [readonly string[], Readonly<Record<string, string>>?])[] = [
-      [[kubeconfig, '--token', 'secret flag token']],
-      [[kubeconfig, '--token', 'secret-of-flag', '--username', 'x', '--password', 'secret-of-flag']],
-      [['--kubeconfig', bad]],
-      [[kubeconfig, '--config', config]],
-      [[kubeconfig], { KUBE_API_PROXY_TOKEN: 'secret flag token' }],
-      [[kubeconfig, '--tokn=secret-of-flag']],
-    ];
-    for (const [args, env] of runs) {
-      assertHidden((await startUpProblems(args, env)).join('\n'), secrets, args.join(' '));
-    }
-    for (const [args, env] of runs.slice(1, 4)) {
-      const { code, stdout, stderr } = await runProgram(args, env);
-      assert.equal(code, 1, args.join(' '));
-      assert.notEqual(stderr, '');
-      assertHidden(stdout + stderr, secrets, args.join(' '));
-    }
   });
 });
 

@@ -15,10 +15,7 @@ const clusters = await startManyClusters({ after });
 const files = await createChainFiles();
 const tokens = join(clusters.folder, 'tokens.csv');
 await writeFile(tokens, 'alice-token,alice,,\n');
-const flags = [
-  ...['--reject-paths=', `--www=${projectFile('test/fixtures')}`],
-  '--cors-allowed-origins=^https://app\\.example$',
-];
+const flags = [...['--reject-paths=', `--www=${projectFile('test/fixtures')}`]];
 const [open, secure, authenticated] = await Promise.all([
   startManyStack({ after }, { clusters, flags }),
   startManyStack({ after }, { clusters, flags, tls: files }),
@@ -42,7 +39,6 @@ const ownPaths = ['/-/', ...(indexText.match(/^\/-\/(?!livez|readyz)\S+/gm) ?? [
 
 const pod = '/api/v1/namespaces/default/pods/web-0';
 const proxied = '/api/v1/namespaces/default/services/web/proxy/';
-const allowed = 'https://app.example';
 
 /** What browsers send with a request, by its name. */
 type Sent = Readonly<Record<string, string>>;
@@ -125,39 +121,12 @@ describe('a page of another site', () => {
     }
   });
 
-  test('may link here, and a probe answers it too', async () => {
+  test('may link here', async () => {
     for (const target of [pod, '/-/', '/-/metrics', '/static/resources.txt', '/clusters/a/version']) {
       assert.equal((await send(open.port, request(target, ['GET', link]))).code, 200, target);
       await overHttp2(target, link, ({ status }) => assert.equal(status, 200, target));
     }
-    for (const target of ['/-/livez', '/-/readyz', '/-/readyz?verbose']) {
-      for (const [what, sent] of Object.entries(driveBys)) {
-        if (sent[0] !== 'GET') continue;
-        assert.equal((await send(authenticated.port, request(target, sent))).code, 200, `${what}: ${target}`);
-      }
-    }
     // A link without a credential is no caller.
     assertStatus(await send(authenticated.port, request(pod, ['GET', link])), 401, 'link');
-    for (const leg of ['websocket', 'spdy'] as const) {
-      const answer = await send(authenticated.port, request(pod, ['GET', link], leg));
-      assert.match(assertStatus(answer, 403, 'an upgrade is no link'), /another site/);
-    }
   });
-});
-
-test('a page of an allowed origin may frame a page behind a proxy subresource by its Referer, and only with a plain GET', async () => {
-  const sent = metadata('navigate', 'iframe', { Referer: `${allowed}/dashboards` });
-  for (const path of [proxied, `/clusters/a${proxied}`]) {
-    const { target, arrived } = marked(path);
-    await send(open.port, request(target, ['GET', sent]));
-    assert.equal(arrived(), 1, path);
-    await overHttp2(target, sent, () => assert.equal(arrived(), 2, path));
-    const passed = arrived();
-    for (const [method, leg] of [
-      ['GET', 'websocket'],
-      ['POST', 'plain'],
-    ] as const)
-      assert.equal((await send(open.port, request(target, [method, sent], leg))).code, 403, method);
-    assert.equal(arrived(), passed, path);
-  }
 });

@@ -5,7 +5,7 @@ import { connectRaw, type RawConnection } from '../../support/clients/raw-http.j
 import { eventually } from '../../support/eventually.js';
 import { startStack } from '../../support/proxy/stack.js';
 import { execPath } from '../exec-spellings.js';
-import { assertStatus, clientRequests, type Leg, parseAnswer, send, toBytes } from '../leg.js';
+import { clientRequests, type Leg, parseAnswer, send, toBytes } from '../leg.js';
 import { requestsReaching } from '../requests-reaching.js';
 
 const allowedPath = '/api/v1/namespaces/default/pods/web-0/portforward';
@@ -109,74 +109,3 @@ for (const leg of upgradeLegs) {
     });
   });
 }
-
-describe('an upgrade to HTTP/2 over plain TCP', () => {
-  const offer = ['Connection: Upgrade, HTTP2-Settings', 'HTTP2-Settings: AAMAAABkAAQAAP__'];
-  const ask = (upgrade: readonly string[], target: string) =>
-    [`GET ${target} HTTP/1.1`, 'Host: 127.0.0.1', ...offer, ...upgrade, '', ''].join('\r\n');
-
-  it('is ignored, and the request is answered as a plain request, which the filter judges', async t => {
-    const connection = await exchange(t, ask(['Upgrade: h2c'], '/version'));
-    await connection.until(/^HTTP\/1\.1 200 OK\r\n[\s\S]*"major"/);
-    const refused = await exchange(t, ask(['Upgrade: h2c'], execPath));
-    await refused.until(/^HTTP\/1\.1 403 /);
-    assert.deepEqual(await reached(), ['GET /version']);
-  });
-
-  it('is never offered to the API server, which could then get requests past the filter', async t => {
-    const bytes = answerUpgrades(t, () => switching('h2c'));
-    const before = clientRequests(server).length;
-    for (const upgrade of [
-      ...[['Upgrade: h2c'], ['Upgrade: H2C'], ['Upgrade: h2c, websocket'], ['Upgrade: websocket,h2c']],
-      ['Upgrade: websocket', 'Upgrade: h2c'],
-    ]) {
-      const connection = await exchange(t, `${ask(upgrade, '/version')}PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n`);
-      await connection.until(/^HTTP\/1\.1 \d{3} /);
-    }
-    await passLater();
-    for (const { rawHeaders } of clientRequests(server).slice(before))
-      assert.doesNotMatch(rawHeaders.join('\n'), /h2c|http2-settings/i);
-    assert.doesNotMatch(bytes(), /PRI/);
-  });
-});
-
-describe('an incomplete upgrade', () => {
-  it('is a plain request, and its upgrade headers are not passed on', async t => {
-    const before = clientRequests(server).length;
-    for (const headers of [
-      ['Upgrade: websocket', 'Connection: close'],
-      ['Upgrade: SPDY/3.1', 'Connection: close'],
-      ['Connection: Upgrade, close'],
-    ]) {
-      for (const [target, code] of [
-        ['/version', 200],
-        [execPath, 403],
-      ] as const) {
-        const lines = [`GET ${target} HTTP/1.1`, 'Host: 127.0.0.1', ...headers, '', ''];
-        const connection = await exchange(t, lines.join('\r\n'));
-        assert.equal(parseAnswer(await connection.untilClosed()).code, code, headers.join());
-      }
-    }
-    const arrived = clientRequests(server).slice(before);
-    assert.equal(arrived.length, 3);
-    for (const { headers, upgrade } of arrived)
-      assert.deepEqual([headers['upgrade'], upgrade], [undefined, false]);
-  });
-
-  it('from the API server, a 101 without a request, is a 502, and its connection is not used again', async t => {
-    let bytes = '';
-    t.after(
-      server.intercept(({ socket, url }) => {
-        if (url !== '/version?switch') return false;
-        socket.on('data', (chunk: Buffer) => {
-          bytes += chunk.toString('latin1');
-        });
-        socket.write(switching('x'));
-        return true;
-      }),
-    );
-    assertStatus(await send(proxy.port, { target: '/version?switch' }), 502, '101');
-    assert.equal((await send(proxy.port, { target: '/version' })).code, 200);
-    assert.doesNotMatch(bytes, /version/);
-  });
-});

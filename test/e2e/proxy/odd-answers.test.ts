@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { createServingFiles } from '../../support/certificates/serving-files.js';
 import { ask } from '../../support/clients/http2-client.js';
-import { encrypted, hasTls } from '../../support/proxy/encrypted.js';
+import { encrypted } from '../../support/proxy/encrypted.js';
 import { startInProcess } from '../../support/proxy/in-process.js';
 import { startStrictUpstream } from '../../support/upstreams/strict-upstream.js';
 import { chunk, chunked, clientsOf, fields, maxFields, padding } from '../large-head-clients.js';
@@ -124,23 +124,6 @@ describe('a head that is too large for the HTTP/2 connection of its client', enc
   });
 });
 
-it('trailers are dropped over both HTTP versions, and more than an answer may have cut it', async () => {
-  for (const target of ['/version', '/api/v1/pods?watch=true']) {
-    const trailed = (trailers: string) => `${chunked}Trailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\n${trailers}\r\n`;
-    answer = trailed([...connectionFields, ...goodFields, ''].join('\r\n'));
-    const raw = await overHttp1({ target }, /\r\n0\r\n[\s\S]*\r\n$/);
-    assert.match(raw, /\r\n\r\n2\r\nok\r\n0\r\n\r\n$/);
-    assert.doesNotMatch(raw, /trailer/i);
-    if (hasTls) {
-      const { session } = await connect();
-      const { status, text, trailers, rstCode } = await ask(session, target);
-      assert.deepEqual([status, text, trailers, rstCode], [200, 'ok', {}, 0]);
-    }
-    answer = trailed(fields(maxFields + 1));
-    assert.match(await overHttp1({ target }), /\r\n\r\n2\r\nok\r\n$/);
-  }
-});
-
 it(
   'a head that node:http2 cannot send is at most a 502, and the connection continues',
   encrypted,
@@ -161,26 +144,3 @@ it(
     await check();
   },
 );
-
-it('an answer that is not valid HTTP/1.1 is a 502 on every leg, and no uncaught error', async () => {
-  // test/transport/http1/response-parser.test.ts has all of them.
-  const ok = 'HTTP/1.1 200 OK\r\n';
-  for (const [bytes, code] of [
-    ['\u0000\u0001\u0002 no HTTP at all\r\n\r\n', 502],
-    ['HTTP/1.1 403 O\x7fdd\r\nContent-Length: 2\r\n\r\nok', 502],
-    [`${ok}X-Large: ${'x'.repeat(4 << 20)}\r\nContent-Length: 0\r\n\r\n`, 502],
-  ] as const) {
-    const what = bytes.slice(0, 80);
-    for (const leg of Object.keys(legs) as Leg[]) {
-      answer = bytes;
-      const raw = await overHttp1({ target: '/version', leg }, /^HTTP\/1\.1 [\s\S]*\r\n\r\n/);
-      assert.equal(Number(raw.slice(9, 12)), code, `${leg} ${what}`);
-      answer = `${ok}Content-Length: 2\r\n\r\nok`;
-      assert.match(await overHttp1({ target: '/version' }), /ok$/, 'the next request works');
-    }
-  }
-  assert.deepEqual(
-    proxy.log().filter(({ msg }) => msg === 'uncaught exception'),
-    [],
-  );
-});

@@ -5,20 +5,9 @@ import { ok, startStrictStack, type UpstreamRequest } from '../../support/upstre
 
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 
-/** Fields of an answer, as the API server sends them. */
-const answered = [
-  ...['Retry-After: 1', 'wArNing: 299 - "first"', 'Set-Cookie: a=1; Path=/slow'],
-  ...['Warning: 299 - "second, with a comma"', 'X-Empty:', 'X-Accent: caf\u00c3\u00a9', 'Content-Length: 4'],
-];
-
 const { upstream, proxy } = await startStrictStack(
   { after },
-  ({ target }, socket) =>
-    void socket.write(
-      target === '/slow'
-        ? Buffer.from(`HTTP/1.1 429 Too Many\r\n${answered.join('\r\n')}\r\n\r\nslow`, 'latin1')
-        : ok('ok'),
-    ),
+  (_request, socket) => void socket.write(ok('ok')),
   { scheme: 'https' },
 );
 
@@ -79,29 +68,6 @@ test('a chunked body arrives as chunks that hold the same bytes', async () => {
   assert.equal(request.body, 'hello, wide world');
 });
 
-test('request headers arrive with their case, order and repetitions', async () => {
-  const sent = [
-    'aCCept: application/json;as=Table;v=v1;g=meta.k8s.io, application/json',
-    'X-Repeated: one',
-    'user-AGENT: kubectl/v1.32 (linux)',
-    'x-repeated: one',
-    'X-Empty:',
-    'Cookie: a=1',
-    'Cookie: b=2',
-    'X-Latin: caf\u00e9',
-    'Content-Length: 0',
-  ];
-  const request = await forward('POST /headers HTTP/1.1', sent);
-  const lines = request.head.split('\r\n').slice(1, -2);
-  assert.deepEqual(
-    lines
-      .filter(line => !/^(host|x-forwarded-[a-z]+|x-request-id|connection):/i.test(line))
-      .map(line => line.trimEnd()),
-    sent,
-  );
-  assert.deepEqual(request.values('host'), [`127.0.0.1:${upstream.port}`]);
-});
-
 test('a client with Expect: 100-continue gets a 100 before its body, and the answer after it', async () => {
   const connection = await connectRaw(proxy.port);
   connection.write(
@@ -121,22 +87,4 @@ test('a client of HTTP/1.0 gets an answer without chunks that ends with the conn
   assert.doesNotMatch(answer, /transfer-encoding/i);
   assert.equal(last().head.split('\r\n')[0], 'POST /old HTTP/1.1');
   assert.equal(last().body, 'abc');
-});
-
-test('an answer comes back with its status and its fields in order, and the proxy adds its own', async () => {
-  const answer = await exchangeRaw(
-    proxy.port,
-    'GET /slow HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
-  );
-  const lines = answer.split('\r\n').map(line => line.trimEnd());
-  assert.deepEqual(
-    lines.filter(line => !/^connection:/i.test(line)),
-    [
-      ...['HTTP/1.1 429 Too Many', ...answered],
-      // It has no type, so a browser could take it for a page.
-      'X-Content-Type-Options: nosniff',
-      "Content-Security-Policy: sandbox allow-downloads; frame-ancestors 'self'",
-      ...['Cross-Origin-Resource-Policy: same-origin', '', 'slow'],
-    ],
-  );
 });

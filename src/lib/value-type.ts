@@ -36,15 +36,6 @@ export function parseDuration(text: string): number | undefined {
 /** The result of parsing a string: its value, or its problems, one line each. */
 export type Parsed<T> = { readonly value: T } | { readonly problems: readonly string[] };
 
-/** Which numbers a string may mean, both ends included: milliseconds of a duration, bytes of a size. Without an end there is none. */
-export interface Bounds {
-  readonly type: 'duration' | 'count' | 'size';
-  readonly least?: number;
-  readonly most?: number;
-  /** Whether a number without a unit is a duration, in seconds. */
-  readonly seconds?: true;
-}
-
 /**
  * How the string of an option is parsed. `placeholder` stands for the value in --help. A switch has no placeholder and takes no argument.
  */
@@ -55,8 +46,6 @@ export interface ValueType<T> {
    * breaks can be repeated.
    */
   readonly separator: ',' | '\n' | undefined;
-  /** Those of a number; undefined for other values. */
-  readonly bounds?: Bounds;
   /** Problems begin with `where` (a flag, an environment variable, or a file's line and key) and quote the string. */
   parse(text: string, where: string): Parsed<T>;
 }
@@ -65,12 +54,10 @@ export interface ValueType<T> {
 export function valueType<T>(
   placeholder: string | undefined,
   read: (text: string) => { readonly value: T } | string,
-  bounds?: Bounds,
 ): ValueType<T> {
   return {
     placeholder,
     separator: undefined,
-    ...(bounds !== undefined && { bounds }),
     parse(text, where) {
       const result = read(text);
       return typeof result === 'string'
@@ -121,7 +108,7 @@ export const bool: ValueType<boolean> = valueType(undefined, value => {
 function wholeNumber(placeholder: string, most: number, problem: string): ValueType<number> {
   const read = (value: string) =>
     /^\d{1,9}$/.test(value) && Number(value) <= most ? { value: Number(value) } : problem;
-  return valueType(placeholder, read, { type: 'count', least: 0, most });
+  return valueType(placeholder, read);
 }
 
 /** A TCP port; 0 means any free one. */
@@ -141,16 +128,12 @@ const units: Readonly<Record<string, number>> = {
 };
 
 /** A number of bytes: a whole number, with an optional decimal or binary unit. */
-export const byteSize: ValueType<number> = valueType(
-  'SIZE',
-  value => {
-    const [, digits, unit = ''] = /^(\d{1,9})(k|M|G|Ki|Mi|Gi)?$/.exec(value) ?? [];
-    return digits === undefined
-      ? 'is not a size (such as 256Mi)'
-      : { value: Number(digits) * (units[unit] as number) };
-  },
-  { type: 'size' },
-);
+export const byteSize: ValueType<number> = valueType('SIZE', value => {
+  const [, digits, unit = ''] = /^(\d{1,9})(k|M|G|Ki|Mi|Gi)?$/.exec(value) ?? [];
+  return digits === undefined
+    ? 'is not a size (such as 256Mi)'
+    : { value: Number(digits) * (units[unit] as number) };
+});
 
 /** The end of a sentence about a string that is not a duration. */
 export const notADuration = 'is not a duration (such as 30s, 5m or 1h30m)';
@@ -163,19 +146,15 @@ export function readDuration(value: string): { readonly value: number } | string
 }
 
 /** A Go duration that is not negative, in milliseconds. */
-export const duration: ValueType<number> = valueType('DURATION', readDuration, {
-  type: 'duration',
-  least: 0,
-});
+export const duration: ValueType<number> = valueType('DURATION', readDuration);
 
 /** The same, of some seconds at least. */
 export function durationFrom(seconds: number): ValueType<number> {
-  const least = seconds * 1000;
   const read = (value: string) => {
     const result = readDuration(value);
-    return typeof result === 'object' && result.value < least ? `is less than ${seconds}s` : result;
+    return typeof result === 'object' && result.value < seconds * 1000 ? `is less than ${seconds}s` : result;
   };
-  return valueType('DURATION', read, { type: 'duration', least });
+  return valueType('DURATION', read);
 }
 
 /**

@@ -11,26 +11,20 @@ import {
 } from '../lib/value-type.js';
 
 /** client-go's `ParseTimeout`: a whole number of seconds or a Go duration, in milliseconds; 0 means no timeout. */
-const timeout: ValueType<number> = valueType(
-  'DURATION',
-  value => readDuration(/^[+-]?\d+$/.test(value) ? `${value}s` : value),
-  { type: 'duration', least: 0, seconds: true },
+const timeout: ValueType<number> = valueType('DURATION', value =>
+  readDuration(/^[+-]?\d+$/.test(value) ? `${value}s` : value),
 );
 
 /** The interval that Go's `net.Dialer` uses when `KeepAlive` is 0, in milliseconds. */
 const goDefaultKeepAlive = 15_000;
 
 /** Go's `net.Dialer.KeepAlive` in milliseconds: 0 becomes Go's default of 15 s. A negative value becomes 0, which means off. */
-const keepAlive: ValueType<number> = valueType(
-  'DURATION',
-  value => {
-    const milliseconds = parseDuration(value);
-    if (milliseconds === undefined) return notADuration;
-    if (milliseconds < 0) return { value: 0 };
-    return { value: milliseconds === 0 ? goDefaultKeepAlive : milliseconds };
-  },
-  { type: 'duration' },
-);
+const keepAlive: ValueType<number> = valueType('DURATION', value => {
+  const milliseconds = parseDuration(value);
+  if (milliseconds === undefined) return notADuration;
+  if (milliseconds < 0) return { value: 0 };
+  return { value: milliseconds === 0 ? goDefaultKeepAlive : milliseconds };
+});
 
 const options = defineOptions('API server', {
   kubeconfig: {

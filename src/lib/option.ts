@@ -73,24 +73,3 @@ export function mergeOptions<const Owners extends readonly OptionOwner[]>(
 ): MergedOptions<Owners> {
   return Object.assign({}, ...owners.map(({ options }) => options)) as MergedOptions<Owners>;
 }
-
-type ReadByProblems<Owner> = Owner extends {
-  problems(options: infer Options, given: never, facts: never): unknown;
-}
-  ? Options
-  : never;
-type AskedByProblems<Owner> = Owner extends {
-  problems(options: never, given: never, facts: infer Facts): unknown;
-}
-  ? Facts
-  : never;
-
-/** The problems that the members of a list find, in the order of the list. */
-export function problemsOf<const Owners extends readonly OptionOwner[]>(
-  owners: Owners,
-  options: IntersectionOf<ReadByProblems<Owners[number]>>,
-  given: ReadonlySet<string>,
-  facts: IntersectionOf<AskedByProblems<Owners[number]>>,
-): readonly string[] {
-  return owners.flatMap(owner => owner.problems?.(options as never, given, facts as never) ?? []);
-}

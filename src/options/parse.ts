@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { problemsOf } from '../lib/option.js';
+import type { OptionFacts } from '../authentication/method.js';
+import type { OptionOwner } from '../lib/option.js';
 import { describeFileError } from '../lib/read-file.js';
 import { type CommandLine, parseCommandLine } from './command-line.js';
 import { parseConfigFile } from './config-file.js';
@@ -15,6 +16,11 @@ import {
   type Setting,
   type Source,
 } from './table.js';
+
+/** The owners of options. None reads an option that there is not. */
+const owners: readonly (Pick<OptionOwner, 'options'> & {
+  readonly problems?: (options: Options, given: ReadonlySet<string>, facts: OptionFacts) => readonly string[];
+})[] = optionOwners;
 
 /** The sources of the options. `argv` does not include the program's name. `readFile` reads the file of --config. */
 export interface OptionSources {
@@ -67,11 +73,12 @@ export function parseOptions({ argv, env, readFile = file => readFileSync(file, 
   const named = inNamesOfSource(flags, environment, file);
   if (options.help || options.version) return { options, problems: [], ignored, command, named };
   const given = new Set(sources.flatMap(source => [...source.settings.keys()]));
+  const facts = factsOf(options, command?.name);
   return {
     options,
     problems: [
       ...problems,
-      ...problemsOf(optionOwners, options, given, factsOf(options, command?.name)).map(named),
+      ...owners.flatMap(owner => owner.problems?.(options, given, facts) ?? []).map(named),
     ],
     ...{ ignored, command, named },
   };

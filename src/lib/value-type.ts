@@ -80,21 +80,17 @@ export function text(placeholder: string): ValueType<string> {
   return valueType(placeholder, value => ({ value }));
 }
 
-/** A list of strings: one for each time that the flag is set, one for each line in the environment, or a YAML list. */
-export function texts(placeholder: string): ValueType<readonly string[]> {
-  return {
-    placeholder,
-    separator: '\n',
-    parse: value => ({ value: value.split('\n').filter(line => line !== '') }),
-  };
+/**
+ * A list of strings, without empty ones: by default one for each time that the flag is set, one for each line in the environment, or a YAML
+ * list.
+ */
+export function texts(placeholder: string, separator: ',' | '\n' = '\n'): ValueType<readonly string[]> {
+  const parse = (value: string) => ({ value: value.split(separator).filter(item => item !== '') });
+  return { placeholder, separator, parse };
 }
 
 /** Names separated by commas. */
-export const names: ValueType<readonly string[]> = {
-  placeholder: 'NAMES',
-  separator: ',',
-  parse: value => ({ value: value.split(',').filter(name => name !== '') }),
-};
+export const names = texts('NAMES', ',');
 
 const truths = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
 const falsehoods = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False']);
@@ -117,24 +113,6 @@ export const port = wholeNumber('PORT', 65_535, 'is not a port (0 to 65535)');
 /** A whole number from 0 up that counts something; shown in --help as N. */
 export const count = wholeNumber('N', 999_999_999, 'is not a whole number of 0 or more');
 
-const units: Readonly<Record<string, number>> = {
-  '': 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-};
-
-/** A number of bytes: a whole number, with an optional decimal or binary unit. */
-export const byteSize: ValueType<number> = valueType('SIZE', value => {
-  const [, digits, unit = ''] = /^(\d{1,9})(k|M|G|Ki|Mi|Gi)?$/.exec(value) ?? [];
-  return digits === undefined
-    ? 'is not a size (such as 256Mi)'
-    : { value: Number(digits) * (units[unit] as number) };
-});
-
 /** The end of a sentence about a string that is not a duration. */
 export const notADuration = 'is not a duration (such as 30s, 5m or 1h30m)';
 
@@ -147,15 +125,6 @@ export function readDuration(value: string): { readonly value: number } | string
 
 /** A Go duration that is not negative, in milliseconds. */
 export const duration: ValueType<number> = valueType('DURATION', readDuration);
-
-/** The same, of some seconds at least. */
-export function durationFrom(seconds: number): ValueType<number> {
-  const read = (value: string) => {
-    const result = readDuration(value);
-    return typeof result === 'object' && result.value < seconds * 1000 ? `is less than ${seconds}s` : result;
-  };
-  return valueType('DURATION', read);
-}
 
 /**
  * A URL to which paths are appended, without a trailing slash, or empty. Problems do not quote the string, because it may contain a

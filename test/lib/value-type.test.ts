@@ -12,7 +12,7 @@ interface Row {
   readonly problem?: string;
 }
 
-const { bool, port, count, byteSize, duration, optionalBaseUrl, address, names } = types;
+const { bool, port, count, duration, optionalBaseUrl, address, names } = types;
 const rows: Readonly<Record<string, Row>> = {
   'a switch': {
     ...{ type: bool, placeholder: undefined, problem: 'is not true or false' },
@@ -31,14 +31,6 @@ const rows: Readonly<Record<string, Row>> = {
     ...{ type: count, placeholder: 'N', problem: 'is not a whole number of 0 or more' },
     values: Object.entries({ 0: 0, 999999999: 999_999_999 }),
     others: ['', '-1', '1.5', '1e3', ' 1', '1 ', '9999999999'],
-  },
-  'a size in bytes, with or without one of the units of a Kubernetes quantity,': {
-    ...{ type: byteSize, placeholder: 'SIZE', problem: 'is not a size (such as 256Mi)' },
-    values: [
-      ...Object.entries({ 0: 0, 100: 100, '64k': 64_000, '3M': 3e6, '2G': 2e9 }),
-      ...Object.entries({ '1Ki': 1024, '256Mi': 2 ** 28, '1Gi': 2 ** 30 }),
-    ],
-    others: ['', '-1', '1.5Gi', '1MB', '1 Mi', '1mi', 'Mi', '1e3', '9999999999', 'x1', '1Gib'],
   },
   'a duration of Go': {
     ...{ type: duration, placeholder: 'DURATION', problem: 'is not a duration (such as 30s, 5m or 1h30m)' },

@@ -2,8 +2,26 @@ import { totalmem } from 'node:os';
 import { flagsOf, type OptionFacts } from '../../authentication/method.js';
 import type { Feature } from '../../feature.js';
 import { defineOptions, type OptionValues } from '../../lib/option.js';
-import { bool, byteSize, optional } from '../../lib/value-type.js';
+import { bool, optional, type ValueType, valueType } from '../../lib/value-type.js';
 import { createSharedWatchMetrics, type ShareObserver } from './metrics.js';
+
+const units: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1e3,
+  M: 1e6,
+  G: 1e9,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+};
+
+/** A number of bytes: a whole number, with an optional decimal or binary unit. */
+const byteSize: ValueType<number> = valueType('SIZE', value => {
+  const [, digits, unit = ''] = /^(\d{1,9})(k|M|G|Ki|Mi|Gi)?$/.exec(value) ?? [];
+  return digits === undefined
+    ? 'is not a size (such as 256Mi)'
+    : { value: Number(digits) * (units[unit] as number) };
+});
 
 const options = defineOptions('API server', {
   shareWatches: {

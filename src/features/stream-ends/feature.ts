@@ -1,8 +1,14 @@
 import { flagsOf, type OptionFacts } from '../../authentication/method.js';
 import type { Feature } from '../../feature.js';
 import { defineOptions, type OptionValues } from '../../lib/option.js';
-import { bool, duration, durationFrom, optional } from '../../lib/value-type.js';
+import { bool, duration, optional, readDuration, valueType } from '../../lib/value-type.js';
 import { createRecheckMetrics, type RecheckMetrics } from './metrics.js';
+
+/** A duration of 10 s or more, in milliseconds. */
+const recheckInterval = valueType('DURATION', value => {
+  const result = readDuration(value);
+  return typeof result === 'object' && result.value < 10_000 ? 'is less than 10s' : result;
+});
 
 const rightsOptions = defineOptions('Authentication', {
   endStreamsAtExpiry: {
@@ -11,7 +17,7 @@ const rightsOptions = defineOptions('Authentication', {
     help: "End each open stream of a caller (watch, followed log, exec, …) this long after the caller's credential has expired. By default streams go on.",
   },
   recheckStreams: {
-    type: optional(durationFrom(10)),
+    type: optional(recheckInterval),
     default: '',
     help: 'Once in each interval of this length, at least 10s, ask about each open stream, and each request that has lasted for longer, whether its caller is still known and may still do it; if not, end it. By default nobody asks.',
   },

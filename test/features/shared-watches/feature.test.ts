@@ -18,6 +18,7 @@ const mebibyte = 1024 * 1024;
 const gibibyte = 1024 * mebibyte;
 
 describe('the memory for shared watches', () => {
+  const parse = (size: string) => parseOptions({ argv: [`--share-watches-buffer=${size}`], env: {} });
   const rows: readonly (readonly [limit: number, machine: number, mebibytes: number])[] = [
     [128 * mebibyte, 16 * gibibyte, 32],
     [256 * mebibyte, 16 * gibibyte, 64],
@@ -36,8 +37,17 @@ describe('the memory for shared watches', () => {
     assert.ok(defaultBuffer() <= 256 * mebibyte);
   });
 
+  it('may be a size in bytes, with or without one of the units of a Kubernetes quantity', () => {
+    const sizes = { 2000000: 2e6, '2000k': 2e6, '3M': 3e6, '2G': 2e9, '2048Ki': 2 ** 21, '256Mi': 2 ** 28 };
+    for (const [text, size] of [...Object.entries(sizes), ['1Gi', 2 ** 30], ['', undefined]] as const)
+      assert.equal(parse(text).options.shareWatchesBuffer, size, text);
+    for (const text of ['-1', '1.5Gi', '1MB', '1 Mi', '1mi', 'Mi', '1e3', '9999999999', 'x1', '1Gib'])
+      assert.deepEqual(parse(text).problems, [
+        `--share-watches-buffer: "${text}" is not a size (such as 256Mi)`,
+      ]);
+  });
+
   it('may not be so little that no client could follow', () => {
-    const parse = (size: string) => parseOptions({ argv: [`--share-watches-buffer=${size}`], env: {} });
     assert.deepEqual(parse('64Ki').problems, ['--share-watches-buffer is less than 1Mi']);
     assert.equal(parse('1Mi').options.shareWatchesBuffer, mebibyte);
   });

@@ -7,7 +7,7 @@ import { PlainRequest } from '../proxy/plain-request.js';
 import { Upgrade } from '../proxy/upgrade.js';
 import type { OpenRequest } from '../request/context.js';
 
-/** The methods of requests to the API server: all that Node's parser knows except CONNECT, for which Node has a separate event. */
+/** The methods of requests to the API server: all that Node's parser knows except CONNECT, at which Node ends the connection: this is no forward proxy. */
 export const routedMethods = METHODS.filter(method => method !== 'CONNECT');
 
 /** What requests to the API server need. */

@@ -28,13 +28,7 @@ import { addressFor, createClientAddress } from './addresses.js';
 import { schemaless } from './admin-server.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
 import { answerErrors } from './errors.js';
-import {
-  isAnswered,
-  isDeparture,
-  refuseBadRequest,
-  refuseConnect,
-  refuseUnknownMethod,
-} from './listener/client-error.js';
+import { isAnswered, isDeparture, refuseBadRequest, refuseUnknownMethod } from './listener/client-error.js';
 import { clientPatience, serveHalfClosed, trackConnections } from './listener/connections.js';
 import { inTurn, outlives } from './listener/pipelining.js';
 import { apiRoute, createApiPaths, createBasePath, createMounts, filesMount, ownPrefix } from './mounts.js';
@@ -211,10 +205,6 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   });
   const routing = behindBasePath((request, response) => app.routing(request, response));
   listenForUpgrades({ server: app.server, routing }, clientPatience, authentication?.strangers);
-  app.server.on('connect', (_request, socket) => {
-    metrics.rejected('bad_request');
-    refuseConnect(socket as Socket);
-  });
   const connections = trackConnections(app.server, openStreams);
   app.addHook('preClose', async () => {
     records.isClosing = true;

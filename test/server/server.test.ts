@@ -44,7 +44,6 @@ it('a server counts what is no request that it serves, and answers it at the end
   };
   const before = await rejected();
   for (const [head, code] of [
-    ['CONNECT api:443 HTTP/1.1\r\nHost: api\r\n\r\n', 405],
     ['what?\r\n\r\n', 400],
     ['GET /version HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: x\r\n\r\n', 400],
     // A guard rejects it.
@@ -59,7 +58,17 @@ it('a server counts what is no request that it serves, and answers it at the end
       head,
     );
   }
-  assert.equal(await rejected(), before + 4);
+  assert.equal(await rejected(), before + 3);
+});
+
+it('a server is no forward proxy: it ends a connection at CONNECT, also while an earlier request waits', async t => {
+  const { port } = await start(t);
+  for (const before of ['', 'GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n']) {
+    const client = await connectRaw(port);
+    t.after(() => client.destroy());
+    client.write(`${before}CONNECT api:443 HTTP/1.1\r\nHost: api\r\n\r\n`);
+    assert.equal(await client.untilClosed(), '');
+  }
 });
 
 it('a server without authentication says that it shares no tokens, and has files only if it has a folder', async t => {

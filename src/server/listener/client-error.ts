@@ -46,19 +46,6 @@ export function refuseBadRequest(error: Error & { code?: string }, socket: Socke
   else answer(socket, 400, 'the request is not valid HTTP/1.1');
 }
 
-/**
- * Answers CONNECT (authority-form, RFC 9112, section 3.2.3): this program is not a forward proxy. If it is pipelined behind a request that
- * has not been answered yet, the connection is cut off.
- */
-export function refuseConnect(socket: Socket): void {
-  socket.on('error', () => socket.destroy());
-  if (isAnswering(socket)) {
-    socket.destroy();
-    return;
-  }
-  answer(socket, 405, 'CONNECT is not supported: this is a proxy for one API server, not a forward proxy');
-}
-
 /** Answers an HTTP/2 request whose method has no route. */
 export function refuseUnknownMethod(response: ServerResponse): void {
   const body = JSON.stringify(createStatus(400, 'the request method is not supported'));

@@ -5,7 +5,7 @@ import https from 'node:https';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import tls from 'node:tls';
-import { isAnswered, refuseBadRequest, refuseConnect } from '../../../src/server/listener/client-error.js';
+import { isAnswered, refuseBadRequest } from '../../../src/server/listener/client-error.js';
 import { sharedIdentity } from '../../support/certificates/certificates.js';
 import { connectRaw, type RawConnection, watchRaw } from '../../support/clients/raw-http.js';
 import { listen } from '../../support/ports.js';
@@ -95,34 +95,5 @@ describe('a malformed request', () => {
     refuseBadRequest(failure('ECONNRESET'), socket);
     assert.equal(await client.untilClosed(), '');
     assert.ok(socket.destroyed);
-  });
-});
-
-describe('CONNECT', () => {
-  it('is answered with a Status 405, and the connection ends', async t => {
-    const { socket, client } = await connect(t);
-    refuseConnect(socket);
-    const { code, message } = status(await client.untilClosed());
-    assert.equal(code, 405);
-    assert.match(message, /CONNECT/);
-  });
-
-  it('cuts the connection off if an earlier request of it has no answer yet', async t => {
-    const server = http.createServer(() => {});
-    t.after(() => server.close().closeAllConnections());
-    server.on('connect', (_request, socket) => refuseConnect(socket as Socket));
-    await listen(server);
-    const client = await connectRaw((server.address() as AddressInfo).port);
-    t.after(() => client.destroy());
-    const host = 'Host: localhost\r\n\r\n';
-    client.write(`GET / HTTP/1.1\r\n${host}CONNECT api:443 HTTP/1.1\r\n${host}`);
-    assert.equal(await client.untilClosed(), '');
-  });
-
-  it('does not crash the server if the client resets the connection', async t => {
-    const { socket, client } = await connect(t);
-    client.socket.resetAndDestroy();
-    refuseConnect(socket);
-    if (!socket.closed) await new Promise(resolve => socket.once('close', resolve));
   });
 });

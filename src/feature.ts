@@ -85,16 +85,9 @@ export interface Problems {
 
 type Created = FeatureParts | Problems | undefined;
 
-/** A listener that encrypts, as it is known before the start. */
-export interface ListenerFacts<Options> {
+/** What options turn on, as it is known before the start. */
+export interface Switched<Options> {
   /** The flags that turn it on, with their dashes, for a sentence. */
-  readonly flag: string;
-  isOn(options: Options): boolean;
-}
-
-/** A source of clusters besides the kubeconfig, as it is known before the start. */
-export interface ClusterSourceFacts<Options> {
-  /** The flag that turns it on, with its dashes. */
   readonly flag: string;
   isOn(options: Options): boolean;
 }
@@ -165,9 +158,9 @@ export interface Feature<Options, Metrics = undefined> {
   /** How it finds out who a caller is. Methods are asked in the order of the features. */
   readonly method?: AuthenticationMethod<Options>;
   /** How its listener encrypts what crosses the network, in place of plain HTTP. At most one feature has one. */
-  readonly listener?: ListenerFacts<Options>;
+  readonly listener?: Switched<Options>;
   /** Says whether it adds clusters to those of the kubeconfig. */
-  readonly clusters?: ClusterSourceFacts<Options>;
+  readonly clusters?: Switched<Options>;
   /** What the process does by this name. */
   readonly command?: Command<Options>;
   /** What it answers itself below `/-/`. In the index they come before those of the core. */

@@ -178,9 +178,7 @@ export async function createProgram(
       },
     ],
     () => [
-      ...added
-        .flatMap(parts => parts.warnings?.() ?? [])
-        .map(warning => (typeof warning === 'string' ? { text: warning } : warning)),
+      ...added.flatMap(parts => parts.warnings?.() ?? []),
       ...refusedGroups.warnings(),
       ...rejectedPages.warnings(),
     ],

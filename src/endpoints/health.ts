@@ -8,7 +8,7 @@ export interface HealthCheck {
   readonly check: () => void | Promise<void>;
 }
 
-/** A line of readyz that does not make it fail. */
+/** A line of readyz of which not everybody gets all. */
 export interface Warning {
   readonly text: string;
   /** What callers read in its place: strangers must not know it. */
@@ -26,7 +26,10 @@ const resultsTimeout = 100;
  * only says that the process answers (`ping`), because a restart does not help if the API server is away. `warnings` are further lines of
  * readyz; they do not make it fail.
  */
-export function createHealth(checks: readonly HealthCheck[], warnings: () => readonly Warning[] = () => []) {
+export function createHealth(
+  checks: readonly HealthCheck[],
+  warnings: () => readonly (string | Warning)[] = () => [],
+) {
   const ping: HealthCheck = { name: 'ping', check: () => undefined };
   const readyzChecks = [ping, ...checks];
   return {
@@ -42,21 +45,16 @@ export function createHealth(checks: readonly HealthCheck[], warnings: () => rea
 }
 
 /**
- * Returns a function that starts all checks, waits at most 100 ms for them, and returns for each check whether its last completed run passed.
- * A check that has never completed is left out.
+ * Returns a function that runs all checks, waits at most 100 ms for them, and returns for each check whether its last completed run passed. A
+ * check that has never completed is left out.
  */
 function createResults(checks: readonly HealthCheck[]): () => Promise<ReadonlyMap<string, boolean>> {
   const known = new Map<string, boolean>();
-  const running = new Map<string, Promise<void>>();
   const run = async (check: HealthCheck): Promise<void> => {
     known.set(check.name, (await failureOf(check)) === undefined);
-    running.delete(check.name);
   };
   return async () => {
-    for (const check of checks) {
-      if (!running.has(check.name)) running.set(check.name, run(check));
-    }
-    await within(resultsTimeout, Promise.all(running.values()), () => undefined);
+    await within(resultsTimeout, Promise.all(checks.map(run)), () => undefined);
     return new Map(known);
   };
 }
@@ -91,11 +89,12 @@ async function answer(
 }
 
 async function textsOf(
-  warnings: readonly Warning[],
+  warnings: readonly (string | Warning)[],
   isCaller: () => Promise<boolean>,
 ): Promise<readonly string[]> {
-  const inFull = warnings.some(({ forCallers }) => forCallers !== undefined) && (await isCaller());
-  return warnings.map(({ text, forCallers }) => (inFull ? (forCallers ?? text) : text));
+  const parts = warnings.map(warning => (typeof warning === 'string' ? { text: warning } : warning));
+  const inFull = parts.some(({ forCallers }) => forCallers !== undefined) && (await isCaller());
+  return parts.map(({ text, forCallers }) => (inFull ? (forCallers ?? text) : text));
 }
 
 function lineOf(name: string, failure: string | undefined): string {

@@ -1,5 +1,5 @@
 import type { AuthenticationMethod, OptionFacts } from '../authentication/method.js';
-import type { ClusterSourceFacts, Command, ListenerFacts } from '../feature.js';
+import type { Command, Switched } from '../feature.js';
 import { features } from '../features.js';
 import type { IntersectionOf } from '../lib/option.js';
 
@@ -13,16 +13,14 @@ type PartsIn<F> =
 export type FactOptions = IntersectionOf<ReadBy<PartsIn<(typeof features)[number]>>>;
 
 type Method = AuthenticationMethod<FactOptions>;
-type Listener = ListenerFacts<FactOptions>;
-type ClusterSource = ClusterSourceFacts<FactOptions>;
 
 type NamedCommand = Pick<Command<never>, 'name' | 'usage' | 'example'>;
 
 const all: readonly {
   readonly name: string;
   readonly method?: Method;
-  readonly listener?: Listener;
-  readonly clusters?: ClusterSource;
+  readonly listener?: Switched<FactOptions>;
+  readonly clusters?: Switched<FactOptions>;
   readonly command?: NamedCommand;
 }[] = features;
 
@@ -43,14 +41,9 @@ export function methodsOn(options: FactOptions): readonly Method[] {
   return authenticationMethods.filter(method => method.isOn(options));
 }
 
-/** The listeners that the options turn on. */
-function listenersOn(options: FactOptions): readonly Listener[] {
-  return listeners.filter(listener => listener.isOn(options));
-}
-
 /** Whether the main listener encrypts what crosses the network. */
 export function isEncrypted(options: FactOptions): boolean {
-  return listenersOn(options).length > 0;
+  return listeners.some(listener => listener.isOn(options));
 }
 
 /** Whether there may be API servers below `/clusters/`. */
@@ -60,6 +53,10 @@ export function servesClusters(options: FactOptions & { readonly allContexts: bo
 
 /** What a part may ask about other parts, with these options and this command. */
 export function factsOf(options: FactOptions, command: string | undefined): OptionFacts {
-  const [on, encrypting] = [methodsOn(options), listenersOn(options)];
-  return { methods: authenticationMethods, methodsOn: on, listenersOn: encrypting, clusterSources, command };
+  return {
+    methods: authenticationMethods,
+    methodsOn: methodsOn(options),
+    listenersOn: listeners.filter(listener => listener.isOn(options)),
+    ...{ clusterSources, command },
+  };
 }

@@ -79,20 +79,17 @@ describe('livez and readyz', () => {
   });
 });
 
-it('the results of the checks are the latest known ones and never wait for a check, which runs once at a time', async () => {
-  let runs = 0;
+it('the results of the checks are the latest known ones and never wait for a check', async () => {
   let settle: (() => void) | undefined;
   const health = createHealth([
     { name: 'good', check: () => undefined },
     { name: 'bad', check: () => Promise.reject(new Error('away')) },
     {
       name: 'silent',
-      check: () => {
-        runs += 1;
-        return new Promise<void>(resolve => {
+      check: () =>
+        new Promise<void>(resolve => {
           settle = resolve;
-        });
-      },
+        }),
     },
   ]);
   const quick = [
@@ -100,9 +97,7 @@ it('the results of the checks are the latest known ones and never wait for a che
     ['bad', false],
   ];
   for (let scrape = 0; scrape < 2; scrape += 1) assert.deepEqual([...(await health.results())], quick);
-  assert.equal(runs, 1);
   settle?.();
   await new Promise(setImmediate);
   assert.deepEqual([...(await health.results())], [...quick, ['silent', true]]);
-  assert.equal(runs, 2);
 });

@@ -72,7 +72,6 @@ export class Cluster<Metrics = ClusterMetrics> implements AccessSource {
   #awaited: { readonly credential: Promise<Credential>; readonly access: Promise<Access> } | undefined;
   #followed: { close(): void } | undefined;
   #failure: { readonly error: Error; readonly at: number } | undefined;
-  #onReplace: () => void = () => {};
   #isClosed = false;
 
   constructor(
@@ -201,16 +200,10 @@ export class Cluster<Metrics = ClusterMetrics> implements AccessSource {
     if (before !== undefined && before.source !== endpoint.source) before.source.close();
     // The cluster was closed while the configuration was read: the new source must not log in.
     if (this.#isClosed) endpoint.source.close();
-    this.#onReplace();
     if (before !== undefined) for (const part of this.#parts) part.replaced?.();
     // If a credential is available, this makes the access before the first request needs it.
     const access = this.access();
     if (access instanceof Promise) access.catch(() => {});
-  }
-
-  /** Sets the callback that runs whenever the cluster gets another endpoint. */
-  whenReplaced(callback: () => void): void {
-    this.#onReplace = callback;
   }
 
   /** Lets open requests end and accepts no new ones. Closes idle connections, and stops following the configuration. */

@@ -49,18 +49,12 @@ export interface OwnRequest extends AccessConditions {
   readonly isBelowServerPath?: boolean;
 }
 
-interface Question extends OwnRequest {
-  readonly path: string;
-  /** The JSON body of a POST; undefined for a GET. */
-  readonly body?: string;
-}
-
 /**
  * Sends a GET as the configured identity. A 401 renews the credential, as it does for a client's request, so that a proxy without traffic
  * recovers too. Rejects with an UpstreamError if there is no complete answer in time, and with a CredentialError if there is no credential.
  */
 export function get(cluster: AccessSource, path: string, request: OwnRequest): Promise<OwnAnswer> {
-  return ask(cluster, { ...request, path });
+  return ask(cluster, path, request);
 }
 
 /** A review, such as TokenReview: the API server answers it but does not store it. */
@@ -77,7 +71,7 @@ export function post(
   body: string,
   request: OwnRequest,
 ): Promise<OwnAnswer> {
-  return ask(server, { ...request, path, body });
+  return ask(server, path, request, body);
 }
 
 /** Posts a review. Otherwise like `get`. */
@@ -103,9 +97,10 @@ function noCredential(timeout: number): CredentialError {
   return new CredentialError(`no credential within ${timeout / 1000} s; still trying`);
 }
 
-function ask(source: AccessSource, question: Question): Promise<OwnAnswer> {
-  const { path, body, accept = 'application/json', timeout, as = 'configured' } = question;
-  const { user, judgedFor, namesContext, most = maxBytes, isBelowServerPath = true } = question;
+/** @param body The JSON of a POST; undefined for a GET. */
+function ask(source: AccessSource, path: string, question: OwnRequest, body?: string): Promise<OwnAnswer> {
+  const { accept = 'application/json', timeout, as = 'configured', most = maxBytes } = question;
+  const { user, judgedFor, namesContext, isBelowServerPath = true } = question;
   const headers = ['Accept', accept, 'User-Agent', 'kube-api-proxy'];
   if (body !== undefined) {
     headers.push('Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(body)));

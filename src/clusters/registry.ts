@@ -40,7 +40,7 @@ export interface ClusterRegistryOptions {
  * It follows the changes of the kubeconfig.
  */
 export class ClusterRegistry {
-  /** The cluster of `/`. It belongs to the current context, which may change. */
+  /** The cluster of `/`. A kubeconfig without a current context at the start may get one later. */
   readonly default: Cluster;
   readonly #options: ClusterRegistryOptions;
   readonly #others = new Map<string, Cluster>();
@@ -54,7 +54,7 @@ export class ClusterRegistry {
     this.#options = options;
     this.default = options.create('');
     // The context of `/` may have a cluster of its own, which is no longer needed.
-    this.default.whenReplaced(() => this.#closeUnserved());
+    this.default.attach({ close() {}, destroy() {}, replaced: () => this.#closeUnserved() });
   }
 
   /** All contexts of the kubeconfig, and after them what features have added. */

@@ -135,15 +135,7 @@ class LogFile implements pino.DestinationStream {
 }
 
 /** An error in a log line. Only unexpected errors have a stack. */
-interface ErrorDescription {
-  readonly type: string;
-  readonly message: string;
-  readonly code?: string;
-  readonly stack?: string;
-  readonly cause?: ErrorDescription;
-}
-
-function describe(error: unknown): ErrorDescription {
+function describe(error: unknown): object {
   if (!(error instanceof Error)) return { type: typeof error, message: 'not an Error' };
   const { code } = error as { code?: unknown };
   return {

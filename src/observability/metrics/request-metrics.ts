@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { RequestInfo, Scope } from '../../kubernetes/request-info.js';
+import type { RequestInfo } from '../../kubernetes/request-info.js';
 import type { ClusterLabel } from './cluster-label.js';
 import { BatchedCounter, Histogram, type Observer, type Sum } from './hot-metrics.js';
 import { KnownResources, other } from './known-resources.js';
@@ -41,16 +41,8 @@ const durationBuckets = [
 ];
 
 /** The labels that describe a request; each has a bounded set of values. */
-interface RequestLabels {
-  readonly verb: string;
-  readonly group: string;
-  readonly version: string;
-  readonly resource: string;
-  readonly subresource: string;
-  readonly scope: Scope;
-}
-
 const requestLabelNames = ['verb', 'group', 'version', 'resource', 'subresource', 'scope'] as const;
+type RequestLabels = Readonly<Record<(typeof requestLabelNames)[number], string>>;
 
 const resourceVerbs: ReadonlySet<string> = new Set([
   'get',

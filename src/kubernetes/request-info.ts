@@ -30,7 +30,7 @@ export interface RequestInfo {
 }
 
 /** The extent of a request, as in the API server's metrics (`CleanScope`): one object (named, or created), a namespace, the cluster, or none. */
-export type Scope = 'resource' | 'namespace' | 'cluster' | '';
+type Scope = 'resource' | 'namespace' | 'cluster' | '';
 
 const verbs: ReadonlyMap<string, string> = new Map([
   ['POST', 'create'],

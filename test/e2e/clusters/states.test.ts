@@ -6,8 +6,7 @@ import { after, test } from 'node:test';
 import { send as sendPlain } from '../../support/clients/http-client.js';
 import { eventuallyPasses } from '../../support/eventually.js';
 import { listen } from '../../support/ports.js';
-import { callersFlag } from '../../support/proxy/callers.js';
-import { clusterStates, untilState } from '../../support/proxy/cluster-states.js';
+import { clusterStates } from '../../support/proxy/cluster-states.js';
 import {
   addContext,
   arn,
@@ -89,26 +88,6 @@ test('nothing is dialled, run, read or reported for a context before its first r
   const named = [line['server'], line['user'], line['cluster']];
   assert.deepEqual(named, [one.url, 'user of one', 'cluster of one']);
   for (const secret of clusters.secrets()) assert.ok(!proxy.stderr().includes(secret));
-});
-
-test('/-/clusters with authentication is only for callers, and says if the proxy may not impersonate', async t => {
-  const headers = { authorization: 'Bearer file-token' };
-  const flags = [callersFlag(tokenFile)];
-  const { port } = await startManyStack(t, { clusters, flags });
-  assert.equal((await sendPlain(port, '/-/clusters')).status, 401);
-  const states = await clusterStates(port, headers);
-  assert.deepEqual([...states.keys()].sort(), clusters.contexts().sort());
-  assert.equal(states.get('weak')?.state, 'unused');
-  assert.equal((await sendPlain(port, `/clusters/weak${which}`, { headers })).status, 403);
-  const { reason } = await untilState(port, 'weak', 'failing', headers);
-  assert.match(reason ?? '', /impersonat/);
-  const { status, text } = await sendPlain(port, '/-/readyz?verbose');
-  assert.equal(status, 200, text);
-  assert.match(text, /\[\+\]impersonation ok/);
-  // No API server gets a token, so it is valid in all clusters.
-  const { json } = await sendPlain(port, '/-/clusters', { headers });
-  const { sharesTokens, sandboxesProxiedPages } = json as Record<string, unknown>;
-  assert.deepEqual([sharesTokens, sandboxesProxiedPages], [true, true]);
 });
 
 test('metrics and the log have the names of contexts, at / that of the current one, and none that a client invents', async () => {

@@ -15,14 +15,11 @@ import { type AttackRequest, assertStatus, send } from '../leg.js';
 const origin = 'https://headlamp.example';
 const server = await embeddedApiServer({ after });
 const base = { server, tokenFile: twoUsers } as const;
-const [{ proxy }, strict, accepting, secure] = await Promise.all([
+const [{ proxy }, secure] = await Promise.all([
   startGateway({ after }, { ...base, flags: ['--cors-allowed-origins=^https://headlamp\\.example$'] }),
-  startGateway({ after }, base),
-  startGateway({ after }, { ...base, flags: ['--accept-token-pages'] }),
   startGateway({ after }, { ...base, ...(hasTls && { tls: true }) }),
 ]);
 const pod = '/api/v1/namespaces/default/pods/web-0';
-const token = 'Authorization: Bearer alice-token';
 
 /** What Chromium and Headlamp's own server, which passes the browser's fields on, send with each request of its page. */
 const browser = {
@@ -83,28 +80,6 @@ const requests: readonly (AttackRequest & { readonly passes: number })[] = [
 ];
 
 describe('what a dashboard does for its page', () => {
-  it('works for Headlamp’s multiplexer without a flag: its Origin is the URL of the cluster', async () => {
-    for (const { port } of [strict, accepting]) {
-      for (const { passes, ...request } of requests) {
-        const headers = [`Origin: http://127.0.0.1:${port}/clusters/c`, token];
-        const host = [`Host: 127.0.0.1:${port}`];
-        assert.equal((await send(port, { ...request, host, headers })).code, passes);
-      }
-    }
-  });
-
-  it('works for Grafana without a flag: its server sends no Origin on, and what the browser says is of Grafana’s own page', async () => {
-    const headers = ['Sec-Fetch-Site: same-origin', 'Sec-Fetch-Mode: cors', 'X-Grafana-Referer: x', token];
-    for (const method of ['GET', 'POST']) {
-      const sent = {
-        method,
-        target: `${pod}:9090/proxy/api/v1/query`,
-        headers: [...headers, 'Content-Length: 0'],
-      };
-      assert.equal((await send(strict.port, sent)).code, 200, method);
-    }
-  });
-
   it(
     'works for a page of a local proxy of this program in front of a gateway, on each way up',
     encrypted,

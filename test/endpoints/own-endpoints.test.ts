@@ -14,19 +14,25 @@ const ca = server.authority.certificate;
 const { path } = await writeKubeconfig({ server: server.url, ca, ...server.clientCertificate });
 const { port } = await startInProcess({ after }, [`--kubeconfig=${path}`, '--api-prefix=/k8s/']);
 
-it('the index lists what is below it, as text', async () => {
-  const { text, headers } = await send(port, '/-/', { headers: { Accept: 'text/html,*/*;q=0.8' } });
-  assert.equal(headers['content-type'], 'text/plain; charset=utf-8');
+it('the index is HTML for a browser and text for others, and lists what is below it', async () => {
+  const html = await send(port, '/-/', { headers: { Accept: 'text/html,*/*;q=0.8' } });
+  const text = await send(port, '/-/');
+  assert.equal(html.headers['content-type'], 'text/html; charset=utf-8');
+  assert.match(html.headers['content-security-policy'] as string, /^default-src 'none'/);
+  assert.equal(text.headers['content-type'], 'text/plain; charset=utf-8');
+  for (const { headers } of [html, text])
+    assert.deepEqual([headers.vary, headers['referrer-policy']], ['Accept', 'no-referrer']);
   for (const [name, title] of [
     ['clusters', 'the clusters that are served, and their state'],
     ['metrics', "the proxy's own metrics"],
     ['livez', 'whether the process answers'],
     ['readyz', 'whether requests can be served; ?verbose lists the checks'],
   ] as const) {
-    assert.ok(text.includes(`/-/${name.padEnd(12)}${title}\n`), name);
+    assert.ok(html.text.includes(`\n<dt><a href="${name}">/-/${name}</a><dd>${title}\n`), name);
+    assert.ok(text.text.includes(`/-/${name.padEnd(12)}${title}\n`), name);
     assert.ok((await send(port, `/-/${name}`)).status < 400, name);
   }
-  assert.doesNotMatch(text, /this index/);
+  assert.doesNotMatch(html.text + text.text, /this index/);
 });
 
 it('/-/livez and /-/readyz answer in text that nobody keeps, with the checks if the query asks for them', async () => {

@@ -62,7 +62,12 @@ const toldTo = (raw: string) => ({
   policies: policiesOf(raw),
   vary: fieldsOf(raw, 'vary'),
 });
-const toOthers = { cors: [], policies: ['same-origin'], vary: [] };
+/** The Vary of an answer: the index has another text for browsers. */
+const varyOf = (target: string, ...names: string[]) =>
+  target === '/-/' ? [['Accept', ...names].join(', ')] : names.length === 0 ? [] : [names.join(', ')];
+const toOthers = (target: string, ...vary: string[]) => ({
+  ...{ cors: [], policies: ['same-origin'], vary: varyOf(target, ...vary) },
+});
 /** One answer of every kind, from this program or from the API server, with its status. */
 const answers: readonly (readonly [number, AttackRequest])[] = [
   [200, { target: '/version' }],
@@ -101,7 +106,7 @@ describe('an answer', () => {
     for (const [code, request] of [...answers, ...upgrades, [403, otherSite] as const]) {
       const answer = await send(plain.port, request);
       assert.equal(answer.code, code, request.target);
-      assert.deepEqual(toldTo(answer.raw), toOthers, JSON.stringify(request));
+      assert.deepEqual(toldTo(answer.raw), toOthers(request.target), JSON.stringify(request));
       // No browser guesses that an answer of the program's own is a page; what a file of --www is, its name says.
       if (isOwn(request, code))
         assert.deepEqual(sniffingOf(answer.raw), ['nosniff'], JSON.stringify(request));
@@ -110,7 +115,7 @@ describe('an answer', () => {
     for (const target of ['/version', '/static/resources.txt', '/-/livez', '/refused'])
       assert.deepEqual(
         toldTo((await send(plain.port, { target, headers: [allowed] })).raw),
-        toOthers,
+        toOthers(target),
         target,
       );
     const { code, raw } = await send(unfiltered.port, { target: '/version' });

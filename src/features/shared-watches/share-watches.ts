@@ -2,7 +2,6 @@ import { RecentNames } from '../../lib/recent-names.js';
 import type { ResponseSink, RoundTrip } from '../../transport/round-trip.js';
 import { VersionAheadError } from './event-ring.js';
 import { type Ending, UnsharableError } from './lasting-watch.js';
-import { Lingering } from './lingering.js';
 import { senderKey } from './senders.js';
 import { SharedWatch } from './shared-watch.js';
 import { type ClientObserver, SharingTrip, type TripParts } from './sharing-trip.js';
@@ -29,12 +28,10 @@ export class SharedWatches {
   readonly #watches = new Map<string, SharedWatch[]>();
   /** The keys of watches that cannot be shared, some with a version. */
   readonly #unsharable: RecentNames;
-  readonly #lingering: Lingering;
   #isClosed = false;
 
   constructor(parts: TripParts) {
     this.#parts = parts;
-    this.#lingering = new Lingering(parts.clock);
     this.#unsharable = new RecentNames(parts.clock, unsharableFor, mostUnsharable);
   }
 
@@ -52,13 +49,10 @@ export class SharedWatches {
     return new SharingTrip(this, this.#parts, { request, sink, observer, upgraded }).start();
   }
 
-  /** Closes each shared watch when its last client has left, and shares no new watch. */
+  /** Shares no new watch, and opens none again. */
   close(): void {
     this.#isClosed = true;
-    for (const watch of this.#all) {
-      watch.resumeNoMore();
-      if (watch.size === 0) watch.close();
-    }
+    for (const watch of this.#all) watch.resumeNoMore();
   }
 
   /** Ends the clients of all watches of an API that the API server no longer serves itself. */
@@ -93,12 +87,9 @@ export class SharedWatches {
   #open(request: WatchToShare, version: string, others: readonly SharedWatch[]): SharedWatch | undefined {
     if (!mayOpen(request, others)) return undefined;
     const { key } = request;
-    const watch: SharedWatch = new SharedWatch(this.#parts, request, version, {
-      lingering: this.#lingering,
-      ended: ending => {
-        this.#remember(request, version, ending);
-        this.#forget(key, watch);
-      },
+    const watch: SharedWatch = new SharedWatch(this.#parts, request, version, ending => {
+      this.#remember(request, version, ending);
+      this.#forget(key, watch);
     });
     this.#watches.set(key, [...others, watch]);
     watch.start();

@@ -1,7 +1,6 @@
 import type { Question } from '../../reviews/reviews.js';
 import { EventRing, type RingBudget } from './event-ring.js';
 import { type Ending, LastingWatch, type LastingWatchParts, type WatchHandler } from './lasting-watch.js';
-import type { Lingering } from './lingering.js';
 import type { Loss, ShareObserver } from './metrics.js';
 import type { Rights } from './rights.js';
 import { type AfterRefusal, Senders, senderKey } from './senders.js';
@@ -18,14 +17,7 @@ export interface SharedWatchParts extends LastingWatchParts {
   readonly rights: Rights;
 }
 
-/** What owns a shared watch. */
-interface WatchOwner {
-  /** The watches without a client. */
-  readonly lingering: Lingering;
-  ended(ending: Ending): void;
-}
-
-/** One watch at the API server whose events go to many clients. */
+/** One watch at the API server whose events go to many clients. It closes when its last client has left. */
 export class SharedWatch implements WatchHandler, WatchSource {
   readonly ring: EventRing;
   readonly api: LocalApi | undefined;
@@ -35,11 +27,9 @@ export class SharedWatch implements WatchHandler, WatchSource {
   readonly #senders: Senders;
   readonly #parts: SharedWatchParts;
   readonly upstream: LastingWatch;
-  readonly #owner: WatchOwner;
+  readonly #onEnd: (ending: Ending) => void;
   readonly #watchers = new Set<Watcher>();
   ending: Ending | undefined;
-  /** Whether the watch closes when its last client leaves. */
-  #isLeaving = false;
   /** The end of the ring when the watchers were last called. */
   #calledFor = 0;
   /**
@@ -51,10 +41,18 @@ export class SharedWatch implements WatchHandler, WatchSource {
   /** Opens a lost watch again. It waits for a client whose credential is still valid. */
   #reopen: (() => void) | undefined;
 
-  /** @param version The watch has the events after this version. */
-  constructor(parts: SharedWatchParts, request: WatchToShare, version: string, owner: WatchOwner) {
+  /**
+   * @param version The watch has the events after this version.
+   * @param onEnd Called once, when nobody can join the watch any more.
+   */
+  constructor(
+    parts: SharedWatchParts,
+    request: WatchToShare,
+    version: string,
+    onEnd: (ending: Ending) => void,
+  ) {
     this.#parts = parts;
-    this.#owner = owner;
+    this.#onEnd = onEnd;
     this.#question = request.question;
     this.#senders = new Senders(request.sender);
     this.api = request.api;
@@ -113,7 +111,6 @@ export class SharedWatch implements WatchHandler, WatchSource {
   }
 
   enter(watcher: Watcher): void {
-    this.#owner.lingering.delete(this);
     this.#watchers.add(watcher);
     this.#reopenFor(watcher);
     if (this.upstream.isPaused) this.#keepPace();
@@ -121,28 +118,20 @@ export class SharedWatch implements WatchHandler, WatchSource {
 
   leave(watcher: Watcher): void {
     this.#watchers.delete(watcher);
-    if (this.upstream.isPaused) this.#keepPace();
-    this.#rest();
+    if (this.#watchers.size === 0) this.close();
+    else if (this.upstream.isPaused) this.#keepPace();
   }
 
-  /** Has no client, and closes later or at once, unless there is one. */
-  #rest(): void {
-    if (this.#watchers.size > 0) return;
-    if (this.ending !== undefined) this.ring.clear();
-    else if (this.#isLeaving) this.close();
-    else this.#owner.lingering.add(this);
-  }
-
-  /** The watch ends with its current response, or when its last client leaves. */
+  /** The watch ends with its current response. */
   resumeNoMore(): void {
-    this.#isLeaving = true;
     this.upstream.resumeNoMore();
   }
 
   /** Ends the watch. Its remaining clients are cut off. */
   close(): void {
     this.upstream.stop();
-    this.ended(new Error('the watch is no longer shared'));
+    if (this.ending === undefined) this.ended(new Error('the watch is no longer shared'));
+    else if (this.#watchers.size === 0) this.ring.clear();
   }
 
   call(watcher: Watcher): void {
@@ -229,9 +218,8 @@ export class SharedWatch implements WatchHandler, WatchSource {
   ended(ending: Ending): void {
     if (this.ending !== undefined) return;
     this.ending = ending;
-    this.#owner.lingering.delete(this);
     this.#parts.observer.watches(-1);
-    this.#owner.ended(ending);
+    this.#onEnd(ending);
     if (this.#watchers.size === 0) this.ring.clear();
     for (const watcher of this.#watchers) watcher.stateChanged();
     this.#callAll();

@@ -148,6 +148,9 @@ export class SharingTrip implements RoundTrip {
     const watch = this.#shared.find(request, version, stream.columns);
     if (watch === undefined) return false;
     const watcher = this.#enter(watch, request);
+    // The one that has waited keeps its watch open until here.
+    this.#next?.abort();
+    this.#next = undefined;
     if (watch.isOpen) return this.#move(stream, watch, watcher, version);
     this.#next = watcher;
     const isOpen = watcher.opened().then(() => !watcher.isOver && this.#mayMove(request));
@@ -170,10 +173,8 @@ export class SharingTrip implements RoundTrip {
       this.#isWaiting = false;
       if (!isSure) stream.stay();
       const { version } = stream;
-      const waiting = this.#next;
-      this.#next = undefined;
       if (version !== undefined) this.#reached(stream, request, version, isSure);
-      waiting?.abort();
+      if (!isSure) this.#next?.abort();
     };
     Promise.resolve(mayMove).then(done, () => done(false));
     return false;

@@ -27,7 +27,6 @@ export class EventReader implements FrameSink {
   #onEvent: (event: WatchEvent, end: number) => void = () => {};
 
   /**
-   * @param tables The Tables of the responses before, if the response continues a watch.
    * @param isInitial Whether the response begins with the initial events. Until their bookmark has come, each ADDED but the first event is
    * skipped, neither kept nor told.
    */
@@ -36,7 +35,6 @@ export class EventReader implements FrameSink {
     this.#tables = tables;
     this.#frames = new WholeFrames(format.frames(), longestEvent, this);
     this.#isInitial = isInitial;
-    tables.responseBegins();
   }
 
   /** Whether all events that have begun are whole. */

@@ -157,11 +157,6 @@ export class EventRing {
     }
   }
 
-  /** A watch was opened again from the current version: events that come now are newer. */
-  completeVersion(): void {
-    this.#isComplete = true;
-  }
-
   /** Whether all events that will come are newer than this version. */
   isPast(version: string): boolean {
     const order = compareVersions(version, this.current);

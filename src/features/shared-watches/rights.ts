@@ -42,31 +42,23 @@ export class Rights {
   }
 
   /**
-   * Whether the user may watch, and the proxy as that user. Also false if nobody says it.
+   * Whether the user may watch, and the proxy as that user. Rejects if nobody can say it at this moment.
    *
    * @param phases Is told how long the client's request waits.
    */
-  isCertain(question: Question, phases?: PhaseObserver): true | Promise<boolean> {
+  mayWatch(question: Question, phases?: PhaseObserver): true | Promise<boolean> {
     if (this.#isProven(question)) return true;
-    return this.#ask(question, phases).then(
-      ({ isAllowed }) => isAllowed,
-      () => false,
-    );
+    return this.#ask(question, phases).then(({ isAllowed, hasError }) => {
+      if (!isAllowed && hasError) throw new Error('it is not known whether the user may still watch');
+      return isAllowed;
+    });
   }
 
   /** Whether the client's credential is valid, and the user may watch. Throws, or rejects, if nobody can say it at this moment. */
   check(question: Question, isStillValid: CredentialCheck | undefined): boolean | Promise<boolean> {
     const isValid = isStillValid?.() ?? true;
-    if (isValid instanceof Promise) return isValid.then(valid => valid && this.#mayWatch(question));
-    return isValid && this.#mayWatch(question);
-  }
-
-  #mayWatch(question: Question): boolean | Promise<boolean> {
-    if (this.#isProven(question)) return true;
-    return this.#ask(question).then(({ isAllowed, hasError }) => {
-      if (!isAllowed && hasError) throw new Error('it is not known whether the user may still watch');
-      return isAllowed;
-    });
+    if (isValid instanceof Promise) return isValid.then(valid => valid && this.mayWatch(question));
+    return isValid && this.mayWatch(question);
   }
 
   async #ask(question: Question, phases?: PhaseObserver): Promise<Verdict> {

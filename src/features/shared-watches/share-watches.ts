@@ -1,12 +1,12 @@
 import { RecentNames } from '../../lib/recent-names.js';
 import type { ResponseSink, RoundTrip } from '../../transport/round-trip.js';
+import { type Ending, UnsharableError } from './ending.js';
 import { VersionAheadError } from './event-ring.js';
-import { type Ending, UnsharableError } from './lasting-watch.js';
-import { senderKey } from './senders.js';
 import { SharedWatch } from './shared-watch.js';
-import { type ClientObserver, SharingTrip, type TripParts } from './sharing-trip.js';
+import type { ClientObserver, TripParts } from './sharing-client.js';
+import { SharingTrip } from './sharing-trip.js';
 import { ColumnsChangedError } from './table-events.js';
-import type { LocalApi, WatchRequest, WatchToShare } from './watch-to-share.js';
+import { type LocalApi, senderKey, type WatchRequest, type WatchToShare } from './watch-to-share.js';
 
 /** The most shared watches with the same key. Each of them began at an earlier version than those before it; new clients join the largest. */
 const mostOfOneKind = 10;
@@ -19,8 +19,7 @@ const mostUnsharable = 1_000;
 
 /**
  * Sends one watch for all clients that want the same, as the API server's watch cache has one watch of etcd for all of them. Each client
- * gets the same events as from a watch of its own; only the time at which its response ends may differ. A shared watch outlives the
- * accesses that it is sent with.
+ * gets the same events as from a watch of its own; only the time at which its response ends may differ.
  */
 export class SharedWatches {
   readonly #parts: TripParts;
@@ -52,7 +51,6 @@ export class SharedWatches {
   /** Shares no new watch, and opens none again. */
   close(): void {
     this.#isClosed = true;
-    for (const watch of this.#all) watch.resumeNoMore();
   }
 
   /** Ends the clients of all watches of an API that the API server no longer serves itself. */
@@ -62,6 +60,7 @@ export class SharedWatches {
 
   /** Cuts all clients of shared watches. */
   destroy(): void {
+    this.#isClosed = true;
     for (const watch of this.#all) watch.close();
   }
 
@@ -118,6 +117,6 @@ export class SharedWatches {
 function mayOpen({ api, sender }: WatchToShare, watches: readonly SharedWatch[]): boolean {
   if (api === undefined) return watches.length < mostOfOneKind;
   const user = senderKey(sender);
-  const own = watches.filter(({ causedBy }) => causedBy === user);
+  const own = watches.filter(({ sentAs }) => sentAs === user);
   return watches.length < mostOfOneKind && own.length < mostOfOneUser;
 }

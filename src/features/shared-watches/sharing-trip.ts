@@ -1,43 +1,20 @@
-import type { RequestTrace } from '../../observability/recorder.js';
-import type { ReviewingCluster } from '../../reviews/access-review.js';
-import type { ResponseSink, RoundTrip } from '../../transport/round-trip.js';
-import { type CallObserver, UpstreamCall } from '../../transport/upstream-call.js';
-import { SentRequest } from '../../transport/upstream-request.js';
-import { InitialStream, type StreamClient } from './initial-stream.js';
-import { UnsharableError } from './lasting-watch.js';
+import type { Question } from '../../reviews/reviews.js';
+import { ReplacedError } from '../../transport/access.js';
+import type { RoundTrip } from '../../transport/round-trip.js';
+import { UpstreamCall } from '../../transport/upstream-call.js';
+import { LostError, RefusedError, UnsharableError } from './ending.js';
+import { InitialStream } from './initial-stream.js';
 import type { Join } from './metrics.js';
-import type { SharedWatch, SharedWatchParts } from './shared-watch.js';
-import { type WatchRequest, type WatchToShare, watchToShare } from './watch-to-share.js';
-import { Watcher } from './watcher.js';
-
-/** What the shared watches of a cluster need. */
-export interface TripParts extends SharedWatchParts {
-  readonly source: ReviewingCluster;
-}
-
-/** The watches that a client may share. */
-interface Shared {
-  isUnsharable(request: WatchToShare): boolean;
-  find(request: WatchToShare, version: string, columns?: Buffer): SharedWatch | undefined;
-}
-
-/** Is told what happens to the watch of a client. */
-export type ClientObserver = CallObserver & { readonly trace?: Pick<RequestTrace, 'joins'> | undefined };
-
-/** Who wants a watch, and gets its response. */
-interface Client extends StreamClient {
-  readonly request: WatchRequest;
-  readonly observer: ClientObserver;
-  /** The sink for the answer of a shared watch, if its own request switches protocols. */
-  readonly upgraded: ResponseSink | undefined;
-}
+import { mostRefusals, Resumption } from './resumption.js';
+import type { SharedWatch } from './shared-watch.js';
+import { type Client, type OnLost, type Shared, SharingClient, type TripParts } from './sharing-client.js';
+import { senderKey, type WatchToShare } from './watch-to-share.js';
+import type { Watcher } from './watcher.js';
 
 /** Finds the watch for one client: a shared one, or one of its own. */
 export class SharingTrip implements RoundTrip {
-  readonly #shared: Shared;
-  readonly #parts: TripParts;
-  readonly #client: Client;
-  /** The watcher that waits at a shared watch or gets its events, or else the client's own round trip. */
+  readonly #client: SharingClient;
+  /** The watcher that waits at a shared watch or gets its events, or the way to the next one, or else the client's own round trip. */
   #trip: RoundTrip | undefined;
   /** The watcher that waits for a shared watch, for a client that has a stream of its own. */
   #next: Watcher | undefined;
@@ -45,10 +22,8 @@ export class SharingTrip implements RoundTrip {
   #isWaiting = false;
   #isAborted = false;
 
-  constructor(shared: Shared, parts: TripParts, client: Client) {
-    this.#shared = shared;
-    this.#parts = parts;
-    this.#client = client;
+  constructor(shared: Shared, parts: TripParts, asked: Client) {
+    this.#client = new SharingClient(shared, parts, asked);
   }
 
   start(): this {
@@ -58,73 +33,78 @@ export class SharingTrip implements RoundTrip {
 
   async #choose(): Promise<void> {
     // Each call waits, if only for a microtask: a response that began before `send` returned could not be paused.
-    const { source, rights } = this.#parts;
-    const request = watchToShare(this.#client.request, await source.access(), source);
+    const request = await this.#client.request();
     if (this.#isAborted) return;
     if (request === undefined) this.#goAlone();
-    else if (this.#shared.isUnsharable(request)) this.#goAlone('own');
-    else if (request.version === undefined && this.#client.upgraded !== undefined) this.#goAlone('own');
+    else if (this.#client.shared.isUnsharable(request)) this.#goAlone('own');
+    else if (request.version === undefined && this.#client.asked.upgraded !== undefined) this.#goAlone('own');
     else if (request.version === undefined) this.#beginWithObjects(request);
-    else if (
-      request.api !== undefined &&
-      !(await rights.isCertain(request.question, this.#client.observer.phases))
-    )
+    else if (request.api !== undefined && !(await this.#isCertain(request.question)))
       this.#goAlone('refused');
     else if (!this.#isAborted) await this.#share(request, request.version);
   }
 
-  async #share(request: WatchToShare, version: string): Promise<void> {
-    const { rights } = this.#parts;
-    const watch = this.#shared.find(request, version);
+  /** @param refusals How often the API server has refused those as whom a watch was sent. */
+  async #share(request: WatchToShare, version: string, refusals = 0): Promise<void> {
+    const { observer } = this.#client.parts;
+    const watch = this.#client.shared.find(request, version);
     if (watch === undefined) {
       this.#goAlone('own');
       return;
     }
     const wasOpen = watch.isOpen;
     const how = !wasOpen && watch.size === 0 ? 'opened' : 'ring';
-    const watcher = this.#enter(watch, request);
+    const watcher = this.#client.enter(watch, request, this.#onLost);
     this.#trip = watcher;
-    let refusal: Join | undefined = wasOpen ? undefined : await watcher.opened().then(() => undefined, toOwn);
+    if (!wasOpen) {
+      const error = await watcher.opened().then(() => undefined, asIs);
+      if (this.#isAborted) return;
+      if (error !== undefined) {
+        watcher.abort();
+        const isOfOther =
+          error instanceof RefusedError && error.isOfUser && error.user !== senderKey(request.sender);
+        if (isOfOther && refusals + 1 < mostRefusals) await this.#share(request, version, refusals + 1);
+        // If a watch cannot be shared, each client opens its own. Any other error goes to all clients.
+        else if (isAboutSharing(error)) this.#goAlone('own');
+        else throw error;
+        return;
+      }
+    }
     // While others waited for the API server's answer, their right may have ended.
-    const isAsked = refusal === undefined && !this.#isAborted && (wasOpen || request.api !== undefined);
+    const isAsked = wasOpen || request.api !== undefined;
     const { question } = request.api === undefined ? watch : request;
-    if (isAsked && !(await rights.isCertain(question, this.#client.observer.phases))) refusal = 'refused';
-    // The watch may have been lost, and have continued, while the API server was asked.
-    if (!watch.isUnbrokenSince(version)) refusal ??= 'own';
+    const isCertain = !isAsked || (await this.#isCertain(question));
     if (this.#isAborted) return;
-    if (refusal === undefined && this.#begin(watcher, watch)) this.#parts.observer.joined(how);
+    if (isCertain && this.#client.begin(watcher, watch)) observer.joined(how);
     else {
       watcher.abort();
-      this.#goAlone(refusal ?? 'own');
+      this.#goAlone(isCertain ? 'own' : 'refused');
     }
   }
 
-  #enter(watch: SharedWatch, request: WatchToShare): Watcher {
-    const { rights } = this.#parts;
-    const { isStillValid: isKnown } = this.#client.request;
-    const { api, question } = request;
-    const isStillValid = api === undefined ? isKnown : () => rights.check(question, isKnown);
-    const { sink, upgraded = sink } = this.#client;
-    return new Watcher(watch, request, { sink: upgraded, isStillValid }, this.#parts);
+  /** Whether its user may watch. Also false if nobody says it. */
+  async #isCertain(question: Question): Promise<boolean> {
+    const { asked, parts } = this.#client;
+    try {
+      return await parts.rights.mayWatch(question, asked.observer.phases);
+    } catch {
+      return false;
+    }
   }
 
-  #begin(watcher: Watcher, { upstream: { sentWith, traceIds } }: SharedWatch): boolean {
-    const { observer } = this.#client;
-    if (sentWith !== undefined) observer.sent?.(this.#asOwn(sentWith));
-    observer.trace?.joins(traceIds);
-    return watcher.begin();
-  }
-
-  /** What this client's request would have been sent with: the clients of a watch may differ in the ID of their credential. */
-  #asOwn(sent: SentRequest): SentRequest {
-    const { impersonation } = this.#client.request.own;
-    return typeof impersonation === 'object' ? new SentRequest(sent.host, impersonation) : sent;
-  }
+  readonly #onLost: OnLost = (watch, error, before) => {
+    this.#trip = new Resumption(this.#client, watch, error, before, {
+      onLost: this.#onLost,
+      moved: watcher => {
+        this.#trip = watcher;
+      },
+    });
+  };
 
   /** The client gets all objects by a stream of its own, and changes from a shared watch. If anything is in the way of that, it stays. */
   #beginWithObjects(request: WatchToShare): void {
-    const { rights, observer } = this.#parts;
-    const stream: InitialStream = new InitialStream(this.#parts, this.#client, {
+    const { rights, observer } = this.#client.parts;
+    const stream: InitialStream = new InitialStream(this.#client.parts, this.#client.asked, {
       answered: since => {
         observer.joined(since === undefined ? 'own' : 'initial');
         if (since !== undefined) rights.proven(request.question, since);
@@ -145,9 +125,9 @@ export class SharingTrip implements RoundTrip {
     if (this.#isWaiting) return false;
     const mayMove = isSure || this.#mayMove(request);
     if (mayMove !== true) return this.#wait(stream, request, mayMove);
-    const watch = this.#shared.find(request, version, stream.columns);
+    const watch = this.#client.shared.find(request, version, stream.columns);
     if (watch === undefined) return false;
-    const watcher = this.#enter(watch, request);
+    const watcher = this.#client.enter(watch, request, this.#onLost);
     // The one that has waited keeps its watch open until here.
     this.#next?.abort();
     this.#next = undefined;
@@ -160,7 +140,7 @@ export class SharingTrip implements RoundTrip {
   /** Whether the client's credential is still valid, and its user may watch. Throws nothing: a promise may reject if nobody says it. */
   #mayMove({ question }: WatchToShare): boolean | Promise<boolean> {
     try {
-      return this.#parts.rights.check(question, this.#client.request.isStillValid);
+      return this.#client.parts.rights.check(question, this.#client.asked.request.isStillValid);
     } catch {
       return false;
     }
@@ -181,26 +161,26 @@ export class SharingTrip implements RoundTrip {
   }
 
   #move(stream: InitialStream, watch: SharedWatch, watcher: Watcher, version: string): boolean {
-    const isSame = watch.upstream.contentType === stream.contentType && watch.mayHaveColumns(stream.columns);
-    if (!isSame || !watch.serves(version) || !watcher.canContinue(version)) {
-      watcher.abort();
-      return false;
-    }
-    watch.upstream.expectColumns(stream.columns);
-    const body = stream.leave();
-    const { age, isPaused } = stream;
-    this.#trip = watcher;
-    this.#client.observer.trace?.joins(watch.upstream.traceIds);
-    this.#parts.observer.moved();
-    watcher.continue({ age, isPaused, body });
-    return true;
+    const { contentType, columns } = stream;
+    return this.#client.move(watcher, watch, { contentType, columns, version }, () => {
+      const body = stream.leave();
+      const { age, isPaused } = stream;
+      this.#trip = watcher;
+      this.#client.parts.observer.moved();
+      return { age, isPaused, body };
+    });
   }
 
   /** @param join Undefined for a watch that cannot be shared because of its request. */
   #goAlone(join?: Join): void {
-    if (join !== undefined) this.#parts.observer.joined(join);
-    const { source } = this.#parts;
-    const call = new UpstreamCall(source, this.#client.request.own, this.#client.sink, this.#client.observer);
+    if (join !== undefined) this.#client.parts.observer.joined(join);
+    const { source } = this.#client.parts;
+    const call = new UpstreamCall(
+      source,
+      this.#client.asked.request.own,
+      this.#client.asked.sink,
+      this.#client.asked.observer,
+    );
     this.#trip = call;
     if (!this.#isAborted) call.start();
   }
@@ -208,7 +188,7 @@ export class SharingTrip implements RoundTrip {
   #fail(error: Error): void {
     const isAborted = this.#isAborted;
     this.abort();
-    if (!isAborted) this.#client.sink.error(error);
+    if (!isAborted) this.#client.asked.sink.error(error);
   }
 
   pause(): void {
@@ -226,8 +206,10 @@ export class SharingTrip implements RoundTrip {
   }
 }
 
-/** If a watch cannot be shared, each client opens its own. Any other error goes to all clients. */
-function toOwn(error: Error): Join {
-  if (error instanceof UnsharableError) return 'own';
-  throw error;
+function asIs(error: Error): Error {
+  return error;
+}
+
+function isAboutSharing(error: Error): boolean {
+  return [UnsharableError, RefusedError, ReplacedError, LostError].some(type => error instanceof type);
 }

@@ -25,15 +25,10 @@ export function isTable(kind: unknown, apiVersion: unknown): boolean {
 export class TableEvents {
   /** The columns of the watch's first Table, or those that it must have. */
   columns: Buffer | undefined;
-  /** Whether the next Table is the first one of a response. */
+  /** Whether the next Table is the first one of the response. */
   #begins = true;
   /** The last event that was changed into a first event. Clients usually begin with the newest event, so one is enough. */
   #latest: { readonly event: WatchEvent; readonly first: SharedBytes } | undefined;
-
-  /** Another response continues the watch. Its first Table must have the same columns. */
-  responseBegins(): void {
-    this.#begins = true;
-  }
 
   /**
    * Returns the event with both forms: as a first event, and as a later one. Throws an Error if one of the forms cannot be made.

@@ -74,8 +74,11 @@ export interface WatchToShare extends ClientWatch {
    * format.
    */
   readonly key: string;
-  /** The request for the watch of all clients, from this version on. Only an access of the same user of the same API server may send it. */
-  from(version: string, sender: Sender): UpstreamRequest;
+  /**
+   * The request for the watch of all clients, from this version on, as this client's user. Only an access of the same user of the same API
+   * server may send it.
+   */
+  from(version: string): UpstreamRequest;
   readonly traces: SharedTraces | undefined;
   /** Whether the client's user may watch this. */
   readonly question: Question;
@@ -107,14 +110,14 @@ export function watchToShare(
     ...{ key, version, bookmarks, timeout, expires, api, traces },
     auditId: api && fieldValue(own.headers, 'audit-id'),
     sender: { impersonation, requestId },
-    from(continued, sender) {
+    from(continued) {
       const fields = `resourceVersion=${continued}&allowWatchBookmarks=true`;
       return {
         method: 'GET',
         target: `${path}?${query === '' ? fields : `${query}&${fields}`}`,
         isBelowServerPath: true,
-        headers: ['User-Agent', 'kube-api-proxy', 'X-Request-Id', sender.requestId, 'Accept', accept],
-        ...{ impersonation: sender.impersonation, user },
+        headers: ['User-Agent', 'kube-api-proxy', 'X-Request-Id', requestId, 'Accept', accept],
+        ...{ impersonation, user },
         bringsAuthorization: false,
         // A 401 ends the watch, and each client gets the answer to a request of its own.
         hidesRefusal: false,
@@ -124,4 +127,9 @@ export function watchToShare(
     },
     question: { cluster, as: impersonation, attributes, access: { user, judgedFor: access.endpoint } },
   };
+}
+
+/** Equal for two clients of the same user. */
+export function senderKey({ impersonation }: Sender): string {
+  return digest([userOfImpersonation(impersonation)]);
 }

@@ -1,5 +1,7 @@
 import type { Clock } from '../../lib/clock.js';
+import { Moment } from '../../lib/moment.js';
 import { Deferred } from '../../lib/promises.js';
+import { ReplacedError } from '../../transport/access.js';
 import type { BorrowedBytes } from '../../transport/borrowed-bytes.js';
 import {
   type BodySink,
@@ -7,18 +9,32 @@ import {
   type ResponseSink,
   type RoundTrip,
 } from '../../transport/round-trip.js';
+import { type Ending, LostError } from './ending.js';
 import { type EventRing, portion } from './event-ring.js';
-import { type Ending, type LastingWatch, UnsharableError } from './lasting-watch.js';
 import type { ShareObserver } from './metrics.js';
 import { headOfClient } from './sharable-headers.js';
-import { type Guest, Stay } from './stay.js';
 import type { Turn } from './turns.js';
 import { compareVersions, type WatchEvent } from './watch-event.js';
-import type { ClientWatch, CredentialCheck, Sender } from './watch-to-share.js';
+import { type ClientWatch, senderKey } from './watch-to-share.js';
+
+/**
+ * If a client sets no time limit, its watch lasts at least this number of milliseconds, and at most twice that. This is the API server's
+ * `--min-request-timeout`.
+ */
+const minLifetime = 30 * 60_000;
+
+/** The head of the response to a watch. */
+export interface WatchHead {
+  readonly statusCode: number;
+  readonly statusMessage: string;
+  /** Name, value, name, value, … */
+  readonly headers: readonly string[];
+}
 
 /** The watch that a watcher gets its events from. */
 export interface WatchSource {
-  readonly upstream: LastingWatch;
+  /** Undefined before it has come. */
+  readonly answer: WatchHead | undefined;
   readonly ring: EventRing;
   /** How the watchers end after the last event; undefined while the watch is open. */
   readonly ending: Ending | undefined;
@@ -35,28 +51,29 @@ interface WatcherParts {
   readonly observer: ShareObserver;
 }
 
-/** Where a client's events go, and what says whether it may go on. */
+/** Where a client's events go. */
 interface Client {
   readonly sink: ResponseSink;
-  readonly isStillValid: CredentialCheck | undefined;
+  /** The watch was lost, and the client, which has had all its events, has left it. */
+  lost(error: LostError, before: Before): void;
 }
 
 /** What a client has had before it goes on at a shared watch. */
 export interface Before {
   readonly body: BodySink;
+  /** It has had all events up to this version. */
+  readonly version: string;
   /** The milliseconds since its answer began. */
   readonly age: number;
   readonly isPaused: boolean;
 }
 
 /** One client of a shared watch: its position in the ring. */
-export class Watcher implements RoundTrip, Turn, Guest {
+export class Watcher implements RoundTrip, Turn {
   readonly #parts: WatcherParts;
   /** Whether the client asked for bookmarks. */
   readonly #bookmarks: boolean;
-  readonly #sink: ResponseSink;
-  readonly sender: Sender;
-  readonly stay: Stay;
+  readonly #client: Client;
   readonly #watch: WatchSource;
   /** Undefined until the response to the client has begun. */
   #body: BodySink | undefined;
@@ -67,31 +84,34 @@ export class Watcher implements RoundTrip, Turn, Guest {
   /** Whether all events from the position on are newer than the version. A client may be ahead of the watch that it joins. */
   #isSettled = false;
   #hasHadEvent = false;
-  #isPaused = false;
+  /** Whether the client gets no more for now. */
+  isPaused = false;
   /** Whether the client has left, or ended. */
   isOver = false;
   /** Undefined once the response has begun, because a watch to share is large. */
-  #client: ClientWatch | undefined;
+  #asked: ClientWatch | undefined;
   #waiting: Deferred | undefined;
+  /** When it began to get events here, and for how many milliseconds its response had lasted then. */
+  #begun: Moment | undefined;
+  #age = 0;
+  #cancelEnd: () => void = () => {};
 
   /** Enters the watch. The client waits there until `begin`. */
-  constructor(watch: WatchSource, client: ClientWatch, { sink, isStillValid }: Client, parts: WatcherParts) {
+  constructor(watch: WatchSource, asked: ClientWatch, client: Client, parts: WatcherParts) {
     this.#parts = parts;
     this.#watch = watch;
+    this.#asked = asked;
+    this.#bookmarks = asked.bookmarks;
+    this.#version = asked.version ?? '0';
     this.#client = client;
-    this.#bookmarks = client.bookmarks;
-    this.#version = client.version ?? '0';
-    this.#sink = sink;
-    this.sender = client.sender;
-    this.stay = new Stay(this, isStillValid, parts);
     watch.enter(this);
   }
 
-  /** Resolves when the answer has begun, or the client leaves. Rejects with the error of the watch: UnsharableError if it cannot be shared. */
+  /** Resolves when the answer has begun, or the client leaves. Rejects with the error of the watch: a ReplacedError if it has ended. */
   opened(): Promise<void> {
     const waiting = new Deferred();
     this.#waiting = waiting;
-    if (this.#watch.upstream.firstHead !== undefined || this.#watch.ending !== undefined) this.stateChanged();
+    if (this.#watch.answer !== undefined || this.#watch.ending !== undefined) this.stateChanged();
     return waiting.promise;
   }
 
@@ -101,19 +121,24 @@ export class Watcher implements RoundTrip, Turn, Guest {
     const { ending } = this.#watch;
     this.#waiting = undefined;
     if (ending === undefined || this.isOver) waiting?.resolve();
-    else waiting?.reject(ending === 'end' ? new UnsharableError('the watch has ended') : ending);
+    else waiting?.reject(ending === 'end' ? new ReplacedError() : ending);
+  }
+
+  /** As whom a watch for it is sent, by `senderKey`. The response must not have begun. */
+  get user(): string {
+    return senderKey((this.#asked as ClientWatch).sender);
   }
 
   /** Begins to send events. Returns false if the watch cannot give it all events after its version; then the client has left the watch. */
   begin(): boolean {
-    const head = this.#watch.upstream.firstHead;
+    const head = this.#watch.answer;
     if (head === undefined || !this.canContinue(this.#version)) {
       this.abort();
       return false;
     }
-    const headers = headOfClient(head.headers, this.#client as ClientWatch);
+    const headers = headOfClient(head.headers, this.#asked as ClientWatch);
     try {
-      this.#start(0, this.#sink.head(head.statusCode, head.statusMessage, headers));
+      this.#start(0, this.#client.sink.head(head.statusCode, head.statusMessage, headers));
     } catch (error) {
       this.fail(error as Error);
     }
@@ -132,18 +157,26 @@ export class Watcher implements RoundTrip, Turn, Guest {
   }
 
   /** Begins to send the events after those that the client has had elsewhere. `canContinue` has said that the watch can. */
-  continue({ body, age, isPaused }: Before): void {
-    this.#isPaused = isPaused;
+  continue({ body, age, isPaused }: Omit<Before, 'version'>): void {
+    this.isPaused = isPaused;
     this.#hasHadEvent = true;
     this.#start(age, body);
   }
 
+  /** The client's time may be over already: its credential may have expired meanwhile. */
   #start(age: number, body: BodySink): void {
-    const hasTime = this.stay.begin(this.#client as ClientWatch, age);
-    this.#client = undefined;
+    const { clock, random, observer } = this.#parts;
+    const { timeout, expires = Number.POSITIVE_INFINITY } = this.#asked as ClientWatch;
+    const begun = new Moment(clock);
+    const allowed = timeout ?? minLifetime * (1 + random());
+    const lifetime = Math.min(allowed - age, expires - begun.time);
+    this.#cancelEnd = begun.schedule(lifetime, () => this.end());
+    this.#asked = undefined;
+    this.#begun = begun;
+    this.#age = age;
     this.#body = body;
-    this.#parts.observer.clients(1);
-    if (hasTime) this.#watch.call(this);
+    observer.clients(1);
+    if (lifetime > 0) this.#watch.call(this);
     else this.end();
   }
 
@@ -155,7 +188,7 @@ export class Watcher implements RoundTrip, Turn, Guest {
   /** Sends the events that are there, as far as the client accepts them. */
   work(): void {
     const body = this.#body;
-    if (body === undefined || this.isOver || !this.stay.isCertain) return;
+    if (body === undefined || this.isOver) return;
     // Without a closure: one for each client and event would be garbage to collect.
     try {
       this.#passOn(body);
@@ -170,7 +203,7 @@ export class Watcher implements RoundTrip, Turn, Guest {
     let passed = 0;
     while (!this.isOver) {
       if (this.#position < ring.first) this.#lag();
-      if (this.isOver || this.#isPaused) return;
+      if (this.isOver || this.isPaused) return;
       if (this.#position === ring.end) break;
       const from = this.#position;
       const event = ring.at(from);
@@ -189,7 +222,14 @@ export class Watcher implements RoundTrip, Turn, Guest {
     const { ending } = this.#watch;
     if (this.#position < ring.end || ending === undefined) return;
     if (ending === 'end') this.end();
+    else if (ending instanceof LostError) this.#lose(ending, body);
     else this.fail(ending);
+  }
+
+  #lose(error: LostError, body: BodySink): void {
+    const age = this.#age + (this.#begun?.age ?? 0);
+    this.abort();
+    this.#client.lost(error, { body, version: this.#version, age, isPaused: false });
   }
 
   /**
@@ -220,26 +260,12 @@ export class Watcher implements RoundTrip, Turn, Guest {
     return type !== 'BOOKMARK' || this.#bookmarks;
   }
 
-  /** Whether the client gets no more for now. */
-  get isPaused(): boolean {
-    return this.#isPaused || !this.stay.isCertain;
-  }
-
-  /** Asks if the client's credential is still valid. The credential of a client that has not begun has just been accepted. */
-  recheck(): void {
-    if (this.hasBegun) this.stay.recheck();
-  }
-
   pause(): void {
-    this.#isPaused = true;
+    this.isPaused = true;
   }
 
   resume(): void {
-    this.#isPaused = false;
-    this.#watch.call(this);
-  }
-
-  goOn(): void {
+    this.isPaused = false;
     this.#watch.call(this);
   }
 
@@ -247,7 +273,7 @@ export class Watcher implements RoundTrip, Turn, Guest {
   abort(): void {
     if (this.isOver) return;
     this.isOver = true;
-    this.stay.over();
+    this.#cancelEnd();
     this.stateChanged();
     if (this.#body !== undefined) this.#parts.observer.clients(-1);
     this.#watch.leave(this);
@@ -257,7 +283,7 @@ export class Watcher implements RoundTrip, Turn, Guest {
   end(): void {
     if (this.isOver) return;
     this.abort();
-    this.#sink.end();
+    this.#client.sink.end();
   }
 
   /** Cuts the client off, because it reads too slowly. */
@@ -269,6 +295,6 @@ export class Watcher implements RoundTrip, Turn, Guest {
   /** Ends the client's response with the error. */
   fail(error: Error): void {
     this.abort();
-    this.#sink.error(error);
+    this.#client.sink.error(error);
   }
 }

@@ -375,6 +375,8 @@ describe('at the bookmark', () => {
     other.stream.text(endLine(100) + eventLine(101));
     assert.equal(other.client.text, objects + endLine(100) + eventLine(101));
     watch.end();
+    sharing.clock.advance(0);
+    await turn();
     assert.ok(client.ended instanceof Error);
     sharing.shared.destroy();
     assert.deepEqual([open(sharing), other.client.ended], [[other.stream.path], undefined]);

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Stay } from '../../../src/features/shared-watches/stay.js';
 import type { CredentialCheck } from '../../../src/features/shared-watches/watch-to-share.js';
-import { ManualClock } from '../../support/manual-clock.js';
 import { Sharing, turn } from './sharing.js';
 import type { WatchingClient } from './watching-client.js';
 
@@ -28,28 +26,17 @@ function answerOf(saying: Saying): boolean {
   return saying;
 }
 
-it('a client that has left is told nothing of a late answer', async () => {
-  const told: string[] = [];
-  const guest = { goOn: () => told.push('on'), end: () => told.push('end'), fail: () => told.push('fail') };
-  for (const saying of [true, false, 'nothing'] as const) {
-    const one = { ...credential({ isLate: true }), saying };
-    const stay = new Stay(guest, () => one.isStillValid.call(one), {
-      clock: new ManualClock(0),
-      random: () => 0,
-    });
-    stay.recheck();
-    stay.over();
-    await turn();
-    await turn();
-  }
-  assert.deepEqual(told, []);
-});
-
 const count = ({ events }: WatchingClient) => events.length;
 const ends = (clients: readonly WatchingClient[]) => clients.map(({ ended }) => ended);
 
 for (const isLate of [false, true]) {
   describe(`when a lost watch is opened again, ${isLate ? 'and the answer is late' : 'and the answer is there'},`, () => {
+    async function open(sharing: Sharing) {
+      sharing.watch(-1).open();
+      await turn();
+      sharing.change();
+    }
+
     /** Two clients of a watch, which is lost. */
     async function lose(one: Saying, other: Saying) {
       const credentials = [credential({ isLate }), credential({ isLate })] as const;
@@ -65,14 +52,14 @@ for (const isLate of [false, true]) {
       credentials[1].saying = other;
       sharing.watch().fail();
       await sharing.pass(100);
+      await turn();
       return { sharing, clients, credentials };
     }
 
     it('a client whose credential is no longer valid ends alone, and gets nothing more', async () => {
       const { sharing, clients } = await lose(false, true);
       assert.equal(sharing.server.watches.length, 2);
-      sharing.watch(-1).open();
-      sharing.change();
+      await open(sharing);
       assert.deepEqual(
         [clients.map(count), ends(clients)],
         [
@@ -96,16 +83,14 @@ for (const isLate of [false, true]) {
       assert.ok(credentials[0].asked > 3 && credentials[0].asked < 20, `asked ${credentials[0].asked} times`);
       for (const one of credentials) one.saying = true;
       await sharing.pass(5_000);
-      sharing.watch(-1).open();
-      sharing.change();
+      await open(sharing);
       assert.deepEqual(clients.map(count), [2, 2]);
     });
 
     it('nobody waits for a client about whom nobody answers: it gets nothing before, and is cut after 30 s', async () => {
       for (const isAnswered of [true, false]) {
         const { sharing, clients, credentials } = await lose('nothing', true);
-        sharing.watch(-1).open();
-        sharing.change();
+        await open(sharing);
         assert.deepEqual(clients.map(count), [1, 2]);
         if (isAnswered) credentials[0].saying = true;
         await sharing.pass(29_800);

@@ -97,13 +97,12 @@ describe('the right of the proxy itself to a watch', () => {
       },
       new ManualClock(0),
     );
-    assert.equal(await rights.isCertain(question), true);
+    assert.equal(await rights.mayWatch(question), true);
     assert.deepEqual(asked.splice(0), ['user', 'own']);
     own = false;
-    assert.equal(await rights.isCertain(question), false);
+    assert.equal(await rights.mayWatch(question), false);
     assert.equal(await rights.check(question, undefined), false);
     own = new Error('away');
-    assert.equal(await rights.isCertain(question), false);
     await assert.rejects(Promise.resolve(rights.check(question, undefined)), own);
     isAllowed = false;
     asked.splice(0);
@@ -114,10 +113,10 @@ describe('the right of the proxy itself to a watch', () => {
       { user: false, own: true },
     ]) {
       proven = half;
-      assert.notEqual(rights.isCertain(question), true);
+      assert.notEqual(rights.mayWatch(question), true);
     }
     proven = { user: true, own: true };
-    assert.deepEqual([rights.isCertain(question), rights.check(question, undefined)], [true, true]);
+    assert.deepEqual([rights.mayWatch(question), rights.check(question, undefined)], [true, true]);
     asked.splice(0);
     rights.proven(question, new Moment(new ManualClock(0)));
     assert.deepEqual(asked, ['permitted', 'proven']);

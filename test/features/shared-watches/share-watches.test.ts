@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
-import { backoff } from '../../../src/features/shared-watches/lasting-watch.js';
+import { backoff } from '../../../src/features/shared-watches/resumption.js';
 import { Turns } from '../../../src/features/shared-watches/turns.js';
 import { StatusError } from '../../../src/kubernetes/status.js';
 import { pauseAfter } from '../../../src/lib/backoff.js';
@@ -183,7 +183,7 @@ describe('what is recorded of a client that shares', () => {
       sharing.access = () => access;
       if (id === '1') await sharing.open();
     }
-    sharing.reopen();
+    await sharing.reopen();
     assertSentAs(await sharing.join(), 'jane');
   });
 });
@@ -230,6 +230,7 @@ describe('a shared watch that was opened with a token that only the API server c
     for (const { events } of [...clients, later]) assert.deepEqual(events, ['MODIFIED 101']);
     watch(0).fail();
     clock.advance(0);
+    await turn();
     assert.deepEqual(ends(...clients, later), ['end', 'end', undefined]);
     assert.equal(server.watches.length, 2, 'nothing is sent for them');
     const back = await join({ version: '101' });
@@ -352,7 +353,7 @@ describe('a watch that cannot be shared', () => {
     };
     const client = await open();
     watch().text(table('101', ['Name']));
-    reopen();
+    await reopen();
     watch(1).text(table('102', ['Name', 'Status']));
     assert.ok(client.ended instanceof Error);
     await join({ version: '102' });
@@ -370,7 +371,7 @@ describe('a user’s right to watch', () => {
       watch().text(eventLine(101) + eventLine(102));
       clock.advance(10_000);
       const late = await join({ version: '101' });
-      if (happens === 'loss') reopen();
+      if (happens === 'loss') await reopen();
       else watch().text('{}\n');
       allow(true);
       await turn();
@@ -433,8 +434,10 @@ describe('a shared watch that the API server ends', () => {
         }
         watch(index)[how]();
         clock.advance(200);
+        await turn();
         assert.equal(watch(index + 1).path, asked(String(version)));
         watch(index + 1).open();
+        await turn();
       }
       clock.advance(60_000);
       change();
@@ -444,17 +447,22 @@ describe('a shared watch that the API server ends', () => {
     }
   });
 
-  it('lets those wait for it who have had what it had, and opens another one for others', async () => {
-    const { server, open, join, watch, change } = create();
-    await open();
+  it('is opened again once for all of its clients, and for new ones', async () => {
+    const { server, open, join, lose, watch, change } = create();
+    const clients = [await open(), await join(), await join()];
     change();
-    watch().end();
-    await join({ version: '101' });
-    assert.equal(server.watches.length, 1);
-    for (const [index, version] of ['102', '100'].entries()) {
-      await join({ version });
-      assert.equal(watch(1 + index).version, Number(version));
-    }
+    await lose();
+    clients.push(await join({ version: '101' }));
+    assert.equal(server.watches.length, 2);
+    watch(1).open();
+    await turn();
+    change();
+    assert.deepEqual(
+      clients.map(({ events }) => events.at(-1)),
+      Array(4).fill('MODIFIED 102'),
+    );
+    await join({ version: '100' });
+    assert.equal(watch(2).version, 100, 'what was before the loss is asked for again');
   });
 
   it('is opened again and again, with growing pauses, up to the time limit', async () => {
@@ -464,6 +472,7 @@ describe('a shared watch that the API server ends', () => {
     const failure = new Error('refused');
     for (let step = 0; step < 3_100 && client.ended === undefined; step++) {
       clock.advance(10);
+      await turn();
       const last = server.watches.at(-1);
       if (last === undefined || last === watch() || last.isOver || last.isAborted) continue;
       step % 2 === 0 ? last.fail(failure) : last.open(step % 3 === 0 ? 429 : 503);
@@ -475,10 +484,9 @@ describe('a shared watch that the API server ends', () => {
 
   it('ends for its clients if the API server then refuses it, and they ask again themselves', async () => {
     for (const status of [401, 403, 404, 410]) {
-      const { clock, watch, open } = create();
+      const { lose, watch, open } = create();
       const client = await open();
-      watch().end();
-      clock.advance(0);
+      await lose();
       watch(1).open(status);
       // After a 401, another credential is looked for.
       await turn();
@@ -490,7 +498,7 @@ describe('a shared watch that the API server ends', () => {
     const { counts, watch, join, open, change, reopen } = create();
     const clients = [await open(), await join({ version: '200' })];
     change();
-    reopen();
+    await reopen();
     watch(1).text(expired);
     assert.deepEqual(
       clients.map(({ text }) => text),
@@ -509,15 +517,14 @@ describe('a shared watch that the API server ends', () => {
     ])
       for (const when of ['at once', 'after a 401'] as const) {
         const sharing = create();
-        const { server, clock, watch, open } = sharing;
+        const { server, lose, watch, open } = sharing;
         const alices = sharing.accessWith({ credential: tokenOf('alice') });
         const other = sharing.accessWith({ credential: tokenOf('alice'), ...change });
         sharing.access = () => alices;
         sharing.refused = async () => other;
         const client = await open();
         if (when === 'at once') sharing.access = () => other;
-        watch().end();
-        clock.advance(0);
+        await lose();
         if (when === 'after a 401') watch(1).open(401);
         await turn();
         assert.equal(client.ended, 'end', JSON.stringify([change, when]));
@@ -527,32 +534,32 @@ describe('a shared watch that the API server ends', () => {
 
   it('continues with the renewed credential of its user, at once or after a 401', async () => {
     const sharing = create();
-    const { clock, counts, watch, open, change } = sharing;
+    const { lose, counts, watch, open, change } = sharing;
     const access = (id: string) => sharing.accessWith({ credential: tokenOf('alice', id) });
     const [one, two, three] = [access('1'), access('2'), access('3')];
     sharing.access = () => one;
     const client = await open();
     sharing.access = () => two;
     sharing.refused = async refused => (refused === two ? three : undefined);
-    watch().end();
-    clock.advance(0);
+    await lose();
     assert.equal(watch(1).authorization, two.credential.authorization);
     watch(1).open(401);
     await turn();
     assert.equal(watch(2).authorization, three.credential.authorization);
     assert.deepEqual([watch(1).isAborted, watch(2).path], [true, watch(1).path]);
     watch(2).open();
+    await turn();
     change();
     assert.deepEqual([client.events, client.ended], [['MODIFIED 101'], undefined]);
     assert.deepEqual(counts.resumed, ['ended']);
   });
 
   it('cuts its clients if it continues in another format', async () => {
-    const { clock, watch, open } = create();
+    const { lose, watch, open } = create();
     const client = await open();
-    watch().end();
-    clock.advance(0);
+    await lose();
     watch(1).open(200, ['Content-Type', 'application/vnd.kubernetes.protobuf;stream=watch']);
+    await turn();
     assert.ok(client.ended instanceof Error);
   });
 });
@@ -622,6 +629,7 @@ describe('the end of a cluster', () => {
       const client = await open();
       for (const step of steps) step === 'end' ? watch().end() : shared[step]();
       clock.advance(1_000);
+      await turn();
       assert.ok(client.ended instanceof Error);
       assert.deepEqual([watch().isOpen, server.watches.length], [false, 1]);
     }
@@ -639,9 +647,9 @@ describe('the end of a cluster', () => {
 describe('an API server that accepts a watch again and then sends nothing', () => {
   it('delays its clients at most for the time limit', async () => {
     for (const how of ['end', 'fail'] as const) {
-      const { clock, counts, watch, open } = create();
+      const { clock, counts, lose, watch, open } = create();
       const client = await open();
-      watch(0)[how]();
+      await lose(how);
       clock.advance(29_000);
       const before = client.ended;
       clock.advance(1_001);
@@ -688,7 +696,7 @@ describe('a burst of events', () => {
 
 describe('clients that read slowly', () => {
   it('make the API server wait if all of them have stopped reading, as each alone would', async () => {
-    const { counts, watch, open, join, reopen } = create({ buffer: 4_000 });
+    const { counts, watch, open, join } = create({ buffer: 4_000 });
     const [one, other] = [await open(), await join()];
     one.trip?.pause();
     watch(0).text(lines(101));
@@ -696,23 +704,38 @@ describe('clients that read slowly', () => {
     other.trip?.pause();
     watch(0).text(lines(102));
     assert.equal(watch(0).isPaused, true);
-    reopen('fail');
-    assert.equal(watch(1).isPaused, true, 'even after a loss');
     one.trip?.resume();
-    assert.equal(watch(1).isPaused, false);
-    watch(1).text(lines(...Array.from({ length: 30 }, (_, index) => 103 + index)), 100);
+    assert.equal(watch(0).isPaused, false);
+    watch(0).text(lines(...Array.from({ length: 30 }, (_, index) => 103 + index)), 100);
     assert.deepEqual([counts.lagged, one.lines.length], [1, 32]);
     one.trip?.pause();
-    watch(1).text(lines(140));
-    assert.equal(watch(1).isPaused, true);
+    watch(0).text(lines(140));
+    assert.equal(watch(0).isPaused, true);
     const next = await join({ version: '140' });
-    assert.equal(watch(1).isPaused, false, 'a new client reads');
+    assert.equal(watch(0).isPaused, false, 'a new client reads');
     next.trip?.pause();
-    watch(1).text(lines(141));
-    assert.equal(watch(1).isPaused, true);
-    next.trip?.abort();
-    one.trip?.abort();
-    assert.equal(watch(1).isPaused, false, 'none is left');
+    watch(0).text(lines(141));
+    assert.equal(watch(0).isPaused, true);
+  });
+
+  it('go on after a loss when they have read what was before it, and wait for nobody', async () => {
+    const { server, clock, watch, open, join, change } = create();
+    const [slow, quick] = [await open(), await join()];
+    slow.trip?.pause();
+    change();
+    watch(0).fail();
+    assert.deepEqual([slow.events, quick.events], [[], ['MODIFIED 101']]);
+    server.write();
+    slow.trip?.resume();
+    slow.trip?.pause();
+    clock.advance(0);
+    await turn();
+    watch(1).open();
+    await turn();
+    watch(1).send();
+    assert.deepEqual([slow.events, quick.events], [['MODIFIED 101'], ['MODIFIED 101', 'MODIFIED 102']]);
+    slow.trip?.resume();
+    assert.deepEqual([slow.events, server.watches.length], [quick.events, 2]);
   });
 });
 

@@ -141,11 +141,18 @@ export class Sharing {
     this.watch(-1).send();
   };
 
-  /** Lets the last watch end or break off, and the API server accept it again at once. */
-  readonly reopen = (how: 'end' | 'fail' = 'end'): void => {
+  /** Lets the last watch end or break off, and its clients ask for it again at once. */
+  readonly lose = async (how: 'end' | 'fail' = 'end'): Promise<void> => {
     this.watch(-1)[how]();
     this.clock.advance(0);
+    await turn();
+  };
+
+  /** Lets the last watch end or break off, and the API server accept it again at once. */
+  readonly reopen = async (how: 'end' | 'fail' = 'end'): Promise<void> => {
+    await this.lose(how);
     this.watch(-1).open();
+    await turn();
   };
 
   /** Lets this number of milliseconds pass, a little at a time. */

@@ -105,31 +105,29 @@ describe('the Tables of a watch', () => {
     );
   });
 
-  it('lose columns that come again, in the same response or in one that continues the watch', () => {
-    const tables = new TableEvents();
-    const lines = (...versions: readonly string[]) => versions.map(version => tableLine('[1]', version));
-    for (const versions of [
-      ['5', '6', '7'],
-      ['8', '9'],
-    ]) {
-      const events = readAll(new EventReader(json, tables), ...lines(...versions));
-      const withoutColumns = versions.map(version => tableLine('null', version));
-      assert.deepEqual(textsOf(events), withoutColumns);
-      assert.deepEqual(textsOf(events, 'first'), lines(...versions));
-    }
-    const [, empty] = readAll(new EventReader(json, tables), ...lines('10'), tableLine('[]', '11'));
+  it('lose columns that come again', () => {
+    const reader = new EventReader(json);
+    const versions = ['5', '6', '7'];
+    const lines = versions.map(version => tableLine('[1]', version));
+    const events = readAll(reader, ...lines);
+    assert.deepEqual(
+      textsOf(events),
+      versions.map(version => tableLine('null', version)),
+    );
+    assert.deepEqual(textsOf(events, 'first'), lines);
+    const [empty] = readAll(reader, tableLine('[]', '11'));
     assert.equal(empty?.bytes.view().toString(), tableLine('[]', '11'));
     assert.equal(empty?.first.view().toString(), tableLine('[1]', '11'));
   });
 
   it('must all have the same columns', () => {
     const tables = new TableEvents();
+    tables.columns = Buffer.from('[1]');
+    for (const columns of ['[1,2]', '[2]'])
+      assert.throws(() => readAll(new EventReader(json, tables), tableLine(columns, '7')), /have changed/);
     const reader = new EventReader(json, tables);
     readAll(reader, tableLine('[1]'), tableLine('null', '6'));
-    for (const columns of ['[1,2]', '[2]']) {
-      assert.throws(() => readAll(new EventReader(json, tables), tableLine(columns, '7')), /have changed/);
-      assert.throws(() => readAll(reader, tableLine(columns, '8')), /have changed/);
-    }
+    assert.throws(() => readAll(reader, tableLine('[2]', '8')), /have changed/);
   });
 
   it('are rejected without columns in the first one, and without a list for them in a later one', () => {

@@ -49,9 +49,7 @@ it('each request of a shared watch is a trace of its own, which its clients join
   const [first, second] = [await join(), await join()];
   watch().open(200, ['Content-Type', 'application/json', 'Audit-Id', 'a']);
   await turn();
-  watch().fail();
-  sharing.clock.advance(0);
-  watch(1).open();
+  await sharing.reopen('fail');
   const [third, moving] = [await join(), await join({ initial: true, bookmarks: true })];
   const own = watch(2);
   own.open();
@@ -60,14 +58,13 @@ it('each request of a shared watch is a trace of its own, which its clients join
   const [one, two] = ['1', '2'].map(id => ({ trace: id, span: id }));
   assert.deepEqual(
     [first, second, third, moving].map(({ joined }) => joined),
-    [[one], [one], [two], [two]],
+    [[one, two], [one, two], [two], [two]],
   );
   assert.deepEqual(
     [0, 1, 2].map(index => fieldValue(watch(index).request.headers, 'traceparent')),
     ['1', '2', undefined],
   );
   for (const { client } of [first, second, third, moving]) client.trip?.abort();
-  sharing.clock.advance(5_000);
   const refused = await join();
   watch(3).open(410);
   await turn();

@@ -54,10 +54,7 @@ describe('the request of a shared watch', () => {
     const access = accessWith({ credential: { authorization: 'Bearer own' } });
     const watch = shared(access, { own: { impersonation: jane, isRepeatable: false } });
     assert.deepEqual([watch.version, watch.bookmarks, watch.timeout, watch.expires], ['7', false, 9000, 12]);
-    const { method, path, headers } = outgoingRequest(watch.from('42', watch.sender), {
-      ...access,
-      serverPath: '/k8s',
-    });
+    const { method, path, headers } = outgoingRequest(watch.from('42'), { ...access, serverPath: '/k8s' });
     assert.equal(method, 'GET');
     assert.equal(path, '/k8s/api/v1/pods?labelSelector=a%3Db&resourceVersion=42&allowWatchBookmarks=true');
     assert.deepEqual(headers, [
@@ -68,7 +65,7 @@ describe('the request of a shared watch', () => {
 
   it('has no field that the client has sent but Accept', async () => {
     const watch = shared(accessWith(), { rawHeaders: ['Accept', 'application/yaml', 'Origin', 'x'] });
-    const { headers } = watch.from('7', watch.sender);
+    const { headers } = watch.from('7');
     const own = ['User-Agent', 'kube-api-proxy', 'X-Request-Id', 'id'];
     assert.deepEqual(headers, [...own, 'Accept', 'application/yaml']);
   });
@@ -80,7 +77,7 @@ describe('the request of a shared watch', () => {
     };
     const asked = { own: { judgedFor: endpoint, hidesRefusal: true } };
     const watch = shared(accessWith(token('alice', '1')), asked);
-    const request = watch.from('7', watch.sender);
+    const request = watch.from('7');
     const { connection, isRepeatable, hidesRefusal, bringsAuthorization, user } = request;
     assert.deepEqual(
       [connection, isRepeatable, hidesRefusal, bringsAuthorization],
@@ -97,9 +94,9 @@ describe('the request of a shared watch', () => {
   it('has neither a credential of the client nor anything else that says who the client is', async () => {
     const rawHeaders = ['X-Forwarded-For', 'S3CRET', 'User-Agent', 'S3CRET', 'Traceparent', 'S3CRET'];
     const watch = shared(accessWith(), { rawHeaders });
-    assert.doesNotMatch(JSON.stringify(watch.from('7', watch.sender)), /S3CRET/);
+    assert.doesNotMatch(JSON.stringify(watch.from('7')), /S3CRET/);
     const own = shared(accessWith(), { own: { headers: ['X-Client', 'S3CRET'] } });
-    assert.doesNotMatch(JSON.stringify(own.from('7', own.sender)), /S3CRET/);
+    assert.doesNotMatch(JSON.stringify(own.from('7')), /S3CRET/);
   });
 });
 

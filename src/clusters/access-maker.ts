@@ -4,7 +4,6 @@ import { impersonationOf } from '../kubernetes/impersonation.js';
 import { type Access, ReplacedError } from '../transport/access.js';
 import { ConnectionPool } from '../transport/connection-pool.js';
 import { createDial, lazySecureContext } from '../transport/dial/dial.js';
-import { PendingDials } from '../transport/dial/pending-dials.js';
 import type { Endpoint } from './endpoint.js';
 
 /** How the connections of a cluster are made and counted. */
@@ -24,7 +23,6 @@ interface Made {
   readonly endpoint: Endpoint;
   readonly access: Access;
   readonly pool: ConnectionPool;
-  readonly dials: PendingDials;
 }
 
 /** Makes the accesses of one cluster, one after the other, and owns their connections. */
@@ -53,7 +51,7 @@ export class AccessMaker {
     const current = this.#current;
     if (current?.endpoint === endpoint && current.access.credential === credential) return current.access;
     const { server, impersonation } = endpoint.config;
-    const { pool, dials } = this.#poolFor(endpoint, credential);
+    const pool = this.#poolFor(endpoint, credential);
     const access = {
       endpoint: endpoint.identity,
       host: hostOf(server),
@@ -63,7 +61,7 @@ export class AccessMaker {
       impersonation: impersonation === undefined ? [] : impersonationOf(impersonation),
       pool,
     };
-    this.#current = { endpoint, access, pool, dials };
+    this.#current = { endpoint, access, pool };
     return access;
   }
 
@@ -81,12 +79,12 @@ export class AccessMaker {
    * The connections of the last access, if they can be used. Otherwise its idle ones are closed, and new ones are made. What waits for a
    * connection to another server than this one waits no longer.
    */
-  #poolFor(endpoint: Endpoint, credential: Credential): Pick<Made, 'pool' | 'dials'> {
+  #poolFor(endpoint: Endpoint, credential: Credential): ConnectionPool {
     const before = this.#current;
-    if (before !== undefined && needsSameConnections(before.access, endpoint, credential)) return before;
+    if (before !== undefined && needsSameConnections(before.access, endpoint, credential)) return before.pool;
     before?.pool.close();
     if (before !== undefined && !isSameServer(before.access, endpoint))
-      before.dials.giveUp(new ReplacedError());
+      before.pool.giveUp(new ReplacedError());
     this.#options.onCertificate(credential.clientCertificate?.notAfter);
     const { config, certificateAuthority } = endpoint;
     const options = {
@@ -99,16 +97,14 @@ export class AccessMaker {
       refuseAddress: endpoint.refuseAddress,
       onConnect: this.#options.onConnect,
     };
-    const dials = new PendingDials();
-    const dial = (more = {}) => dials.over(createDial({ ...options, ...more }));
     const sharesConnections = this.#options.http2 && config.server.protocol === 'https:';
     const pool = new ConnectionPool(
-      dial(),
-      sharesConnections ? dial({ protocols: ['h2', 'http/1.1'] }) : undefined,
+      createDial(options),
+      sharesConnections ? createDial({ ...options, protocols: ['h2', 'http/1.1'] }) : undefined,
     );
     this.#pools.add(pool);
     pool.whenEmpty(() => this.#pools.delete(pool));
-    return { pool, dials };
+    return pool;
   }
 }
 

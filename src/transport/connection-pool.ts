@@ -152,6 +152,11 @@ export class ConnectionPool implements Pool, Http1Owner, Http2Owner {
     for (const connection of this.#open) connection.close();
   }
 
+  /** The requests that wait for a connection fail with this error. */
+  giveUp(error: Error): void {
+    for (const connection of this.#open) if (connection.isDialling) connection.destroy(error);
+  }
+
   /** Ends every connection now, even if it is in use. */
   destroy(): void {
     this.close();

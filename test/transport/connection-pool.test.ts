@@ -36,11 +36,14 @@ afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
-function create(protocol: 'http:' | 'https:' = 'http:', serverPort = port): ConnectionPool {
+function dialTo(protocol: 'http:' | 'https:' = 'http:', serverPort = port) {
   const address = { protocol, hostname: '127.0.0.1', port: serverPort, path: '' };
   const secureContext = lazySecureContext(undefined, {});
-  const dial = createDial({ server: address, secureContext, insecureSkipTlsVerify: false, keepAlive: 0 });
-  const pool = new ConnectionPool(dial);
+  return createDial({ server: address, secureContext, insecureSkipTlsVerify: false, keepAlive: 0 });
+}
+
+function create(protocol?: 'http:' | 'https:', serverPort?: number): ConnectionPool {
+  const pool = new ConnectionPool(dialTo(protocol, serverPort));
   ends.push(() => pool.destroy());
   return pool;
 }
@@ -154,6 +157,23 @@ describe('a pool that is closed', () => {
     await until(() => connections.size === 0);
     assert.deepEqual(pool.counts, { idle: 0, active: 0 });
   });
+});
+
+it('a pool gives up what waits for a connection of either protocol, and nothing that has one', async () => {
+  const replaced = new Error('replaced');
+  let isStuck = false;
+  const dial = dialTo();
+  const stuck: typeof dial = (callback, onRead) => (isStuck ? { destroy() {} } : dial(callback, onRead));
+  const pool = new ConnectionPool(stuck, () => ({ destroy() {} }));
+  ends.push(() => pool.destroy());
+  const open = await hold(pool.acquire());
+  isStuck = true;
+  const waiting = sendOn(pool.acquire());
+  const stream = pool.lease('shared');
+  pool.giveUp(replaced);
+  assert.equal(waiting.failure, replaced);
+  await assert.rejects(async () => stream, replaced);
+  assert.deepEqual([open.failure, pool.counts], [undefined, { idle: 0, active: 1 }]);
 });
 
 describe('a pool that is destroyed', () => {

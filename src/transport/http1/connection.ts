@@ -205,8 +205,8 @@ export class Http1Connection implements Lease, ResponseEvents {
   }
 
   /** Ends the connection now, even while it is being dialled, and fails the round trip on it. */
-  destroy(): void {
-    this.#fail(codedError('ECONNRESET', 'the proxy ended the connection'));
+  destroy(error: Error = codedError('ECONNRESET', 'the proxy ended the connection')): void {
+    this.#fail(error);
   }
 }
 

@@ -80,8 +80,8 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   idleChecks = 0;
   /** For how many checks no byte has come. */
   #quietChecks = 0;
-  /** Whether the API server's SETTINGS have come. */
-  #isReady = false;
+  /** Whether it is being opened, until the API server's SETTINGS have come. */
+  isDialling = true;
   #isEnded = false;
   /** Whether the API server accepts no new stream (`#isRefused`), and whether this side opens no new stream (`#isClosing`). */
   #isRefused = false;
@@ -109,11 +109,11 @@ export class Http2Connection implements InboundEvents, StreamOwner {
 
   /** Whether it carries no request, and waits for some. */
   get isIdle(): boolean {
-    return this.#isReady && this.#openStreams === 0;
+    return !this.isDialling && this.#openStreams === 0;
   }
 
   get #takesStreams(): boolean {
-    return this.#isReady && !this.#isEnded && !this.#isRefused;
+    return !this.isDialling && !this.#isEnded && !this.#isRefused;
   }
 
   get hasRoom(): boolean {
@@ -167,13 +167,13 @@ export class Http2Connection implements InboundEvents, StreamOwner {
 
   /** Accepts no new stream, and ends the connection after its last stream. While it is being opened, this has no effect. */
   close(): void {
-    this.#isClosing = this.#isReady;
+    this.#isClosing = !this.isDialling;
     this.#endIfLeft();
   }
 
   /** Ends the connection and all its streams now. */
-  destroy(): void {
-    this.#fail(codedError('ECONNRESET', 'the proxy ended the connection'), errorCode.noError);
+  destroy(error: Error = codedError('ECONNRESET', 'the proxy ended the connection')): void {
+    this.#fail(error, errorCode.noError);
   }
 
   /** Checks whether the API server still answers. The pool calls it every 5 s. */
@@ -257,11 +257,11 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     this.#maxHead = maxHead;
     this.#limit = Math.min(maxStreams, mostStreams);
     this.#answer(settingsAck);
-    if (!this.#isReady) this.#settle(this.#limit > 0);
+    if (this.isDialling) this.#settle(this.#limit > 0);
   }
 
   #settle(takesStreams: boolean): void {
-    this.#isReady = takesStreams;
+    this.isDialling = !takesStreams;
     this.#owner.settled(this, takesStreams);
     if (!takesStreams) this.destroy();
   }
@@ -290,7 +290,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
   #fail(error: Error, wireCode?: number): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    if (wireCode !== undefined && this.#isReady) this.#socket?.write(goawayFrame(wireCode));
+    if (wireCode !== undefined && !this.isDialling) this.#socket?.write(goawayFrame(wireCode));
     this.#socket?.destroy();
     this.#dialled.destroy();
     for (const stream of [...this.#streams.values()]) stream.fail(error, { isUnseen: false });

@@ -1,15 +1,10 @@
 import { Duplex } from 'node:stream';
-import {
-  ClientFrames,
-  closeFrame,
-  frame,
-  normalClosure,
-  opcodes,
-} from '../../../proxy/relay/websocket-frames.js';
+import { closeFrame, frame, normalClosure, opcodes } from '../../../proxy/relay/websocket-frames.js';
 import { type BorrowedBytes, lastingBytes } from '../../../transport/borrowed-bytes.js';
 import type { BodySink, ResponseSink, RoundTrip, SwitchedSocket } from '../../../transport/round-trip.js';
 import { eventFormatOf } from '../event-reader.js';
 import type { EventFormat } from '../watch-event.js';
+import { ClientFrames } from './client-frames.js';
 
 /** Makes messages of events. What many clients get one after the other is framed once. */
 export class Messages {

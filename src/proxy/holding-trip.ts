@@ -89,7 +89,7 @@ export abstract class HoldingTrip<Sink extends ResponseSink, Parts extends TripP
     const { held } = this;
     if (this.isOver) return;
     if (held !== undefined && held.ending === undefined) {
-      held.ending = 'whole';
+      held.end('whole');
       this.decide(held);
       return;
     }

@@ -1,17 +1,18 @@
 import { type BorrowedBytes, lastingBytes } from './borrowed-bytes.js';
 import type { BodySink } from './round-trip.js';
 
-/** A response that waits until it is known whether anyone gets it. Its connection is paused, so that few bytes come meanwhile. */
+/** A response that waits until it is known whether anyone gets it. While that takes long, its connection should be paused. */
 export class HeldResponse implements BodySink {
   readonly statusCode: number;
   readonly statusMessage: string;
   readonly headers: string[];
-  /** Whether it is whole, or its error; undefined before its end. */
-  ending: 'whole' | Error | undefined;
+  #ending: 'whole' | Error | undefined;
   /** The part of the body that waits. */
   protected chunks: Buffer[] = [];
   /** The sink for the body, once the response is passed on. */
   protected body: BodySink | undefined;
+  #left = Number.POSITIVE_INFINITY;
+  #onText: (text: string | undefined) => void = () => {};
 
   constructor(statusCode: number, statusMessage: string, headers: string[]) {
     this.statusCode = statusCode;
@@ -19,9 +20,33 @@ export class HeldResponse implements BodySink {
     this.headers = headers;
   }
 
+  /** Whether it is whole, or its error; undefined before its end. */
+  get ending(): 'whole' | Error | undefined {
+    return this.#ending;
+  }
+
+  /** It has ended. */
+  end(ending: 'whole' | Error): void {
+    this.#ending = ending;
+    this.#onText(ending === 'whole' ? Buffer.concat(this.chunks).toString() : undefined);
+  }
+
+  /** Resolves to the text of the body when all of it waits, and to undefined if there is no end, or there are more bytes than this. */
+  text(most: number): Promise<string | undefined> {
+    this.#left = most;
+    return new Promise(resolve => {
+      this.#onText = resolve;
+    });
+  }
+
   data(chunk: BorrowedBytes): void {
-    if (this.body === undefined) this.chunks.push(Buffer.from(chunk.view()));
-    else this.body.data(chunk);
+    if (this.body !== undefined) {
+      this.body.data(chunk);
+      return;
+    }
+    this.chunks.push(Buffer.from(chunk.view()));
+    this.#left -= chunk.length;
+    if (this.#left < 0) this.#onText(undefined);
   }
 
   idle(most?: number): void {
@@ -33,6 +58,6 @@ export class HeldResponse implements BodySink {
     this.body = body;
     for (const chunk of this.chunks) body.data(lastingBytes(chunk));
     this.chunks = [];
-    if (this.ending === undefined) body.idle();
+    if (this.#ending === undefined) body.idle();
   }
 }

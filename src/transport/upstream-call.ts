@@ -3,7 +3,7 @@ import { type PhaseObserver, timed } from '../lib/phases.js';
 import type { Access, AccessSource } from './access.js';
 import { CallPhases } from './call-phases.js';
 import { HeldResponse } from './held-response.js';
-import { fairnessField, mayBeAboutGroup, RefusalReader } from './refusal-reader.js';
+import { errorInPlaceOf, fairnessField, longestRefusal, mayBeAboutProxy } from './refusal.js';
 import type {
   BodySink,
   ConnectionKind,
@@ -54,7 +54,7 @@ type State = 'waiting' | 'sent' | 'renewing' | 'answered' | 'over';
 export class UpstreamCall implements RoundTrip, ResponseSink {
   readonly #source: AccessSource;
   readonly #request: UpstreamRequest;
-  #sink: ResponseSink;
+  readonly #sink: ResponseSink;
   readonly #observer: CallObserver;
   state: State = 'waiting';
   #access: Access | undefined;
@@ -166,34 +166,39 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
       // Another credential is looked for even if this request cannot be sent again, because the next request needs it.
       const renewal = this.#source.refused(this.#access as Access);
       if (this.#request.body === undefined || this.#request.isRepeatable) {
-        return this.#hold(new HeldResponse(statusCode, statusMessage, headers), renewal);
+        this.state = 'renewing';
+        this.#lease?.pause();
+        const waited = timed(this.#observer.phases, 'credential', renewal, renewal);
+        return this.#hold(new HeldResponse(statusCode, statusMessage, headers), waited);
       }
+    }
+    if (statusCode === 403 && mayBeAboutProxy(headers, this.#request)) {
+      const refusal = new HeldResponse(statusCode, statusMessage, headers);
+      const error = refusal.text(longestRefusal).then(text => errorInPlaceOf(text, this.#request));
+      return this.#hold(refusal, error);
     }
     return this.#deliver(statusCode, statusMessage, headers);
   }
 
-  #hold(response: HeldResponse, renewal: Promise<Access | undefined>): HeldResponse {
-    this.state = 'renewing';
+  /** Holds a response until it is known whether the request is sent again, with another access, or ends with an error in its place. */
+  #hold(response: HeldResponse, decision: Promise<Access | Error | undefined>): HeldResponse {
     this.#held = response;
-    this.#lease?.pause();
-    timed(this.#observer.phases, 'credential', renewal, renewal)
-      .then(next => this.#onRenewal(next, response))
-      .catch(this.#onThrow);
+    decision.then(instead => this.#decide(response, instead)).catch(this.#onThrow);
     return response;
   }
 
-  #onRenewal(next: Access | undefined, response: HeldResponse): void {
+  #decide(response: HeldResponse, instead: Access | Error | undefined): void {
     if (this.state === 'over') return;
     this.#held = undefined;
-    if (next === undefined) {
-      this.#release(response);
-      return;
+    if (instead instanceof Error) this.fail(instead);
+    else if (instead === undefined) this.#release(response);
+    else {
+      this.#drop();
+      this.#send(instead);
     }
-    this.#drop();
-    this.#send(next);
   }
 
-  /** No other credential was found, so the response counts. */
+  /** The response counts. */
   #release(response: HeldResponse): void {
     const { statusCode, statusMessage, headers } = response;
     try {
@@ -219,19 +224,10 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
     // A server of TLS that got plain HTTP. Go's WebSockets have no fields in their refusals either.
     if (statusCode === 400 && headers.length === 0 && this.#request.connection !== 'upgrade')
       throw needsHttps(host);
-    if (statusCode === 403 && this.#request.hidesRefusal) this.#readRefusal(statusMessage, headers);
     this.state = 'answered';
     // A watch stays in this state for long.
     this.#outgoing = undefined;
     return this.#sink.head(statusCode, statusMessage, headers);
-  }
-
-  /** The sink may get an error in place of a 403. */
-  #readRefusal(statusMessage: string, headers: string[]): void {
-    const { host } = this.#access as Access;
-    const { impersonation, missingRight } = this.#request;
-    const refusal = { statusMessage, headers, host, impersonation, missingRight };
-    if (mayBeAboutGroup(refusal)) this.#sink = new RefusalReader(refusal, this.#sink);
   }
 
   /** The connection has switched protocols: from now on its socket belongs to the sink. */
@@ -244,7 +240,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
 
   end(): void {
     this.#lease = undefined;
-    if (this.#held !== undefined) this.#held.ending = 'whole';
+    if (this.#held !== undefined) this.#held.end('whole');
     else if (this.state !== 'over') {
       this.#end('complete');
       this.#sink.end();
@@ -254,7 +250,7 @@ export class UpstreamCall implements RoundTrip, ResponseSink {
   error(error: Error): void {
     const isStale = this.#lease?.isStale === true;
     this.#lease = undefined;
-    if (this.#held !== undefined) this.#held.ending = error;
+    if (this.#held !== undefined) this.#held.end(error);
     else if (isStale && this.#mayRepeat) {
       this.#mayRepeat = false;
       this.#sendOver('new');

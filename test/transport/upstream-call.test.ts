@@ -213,6 +213,7 @@ describe('a request that gets a 401', () => {
       return first.lease();
     };
     answer(about('groups')).sink.end();
+    await turn();
     assert.ok(response.failure instanceof RefusedGroupError);
     assert.deepEqual([response.status, response.text], [0, '']);
 
@@ -225,6 +226,7 @@ describe('a request that gets a 401', () => {
       [about('groups'), {}, ['X-Kubernetes-PF-FlowSchema-UID', 'd38fef58']],
     ] as const) {
       answer(text, more, [...headers]).sink.end();
+      await turn();
       assert.deepEqual(
         [response.status, response.headers, response.text, response.whole, response.failure],
         [403, headers, text, true, undefined],
@@ -239,9 +241,11 @@ describe('a request that gets a 401', () => {
       assert.deepEqual([response.failure, response.text], [error, error === undefined ? on : '']);
     }
     answer(about('users'), { missingRight: () => assert.fail('the answer names the right') }).sink.end();
+    await turn();
     assert.equal(response.text, about('users'));
 
     answer('{"mess').sink.error(reset);
+    await turn();
     assert.deepEqual([response.status, response.text], [403, '{"mess']);
     assert.ok(response.failure instanceof UpstreamError);
 
@@ -251,6 +255,7 @@ describe('a request that gets a 401', () => {
       throw Object.assign(new Error('no'), { code: 'ERR_INVALID_CHAR' });
     };
     first.lease().sink.end();
+    await turn();
     assert.equal((response.failure as UpstreamError | undefined)?.reason, 'other');
   });
 });

@@ -6,7 +6,7 @@ import type { Onward } from '../../proxy/route.js';
 import { actingQuestions, ownQuestions, requestQuestion } from '../../proxy/stream-questions.js';
 import type { OpenRequest } from '../../request/context.js';
 import type { Question } from '../../reviews/reviews.js';
-import { fairnessField } from '../../transport/refusal-reader.js';
+import { fairnessField } from '../../transport/refusal.js';
 import type { BodySink, ResponseSink, SwitchedResponse } from '../../transport/round-trip.js';
 import { UpstreamCall } from '../../transport/upstream-call.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';

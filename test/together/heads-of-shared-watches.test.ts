@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, it } from 'node:test';
-import { chunk, chunked, clientsOf, fields, maxFields, padding } from '../e2e/large-head-clients.js';
+import { chunk, chunked, clientsOf, padding } from '../e2e/large-head-clients.js';
 import { parseAnswer } from '../e2e/leg.js';
 import { createServingFiles } from '../support/certificates/serving-files.js';
 import { ask } from '../support/clients/http2-client.js';
@@ -21,19 +21,6 @@ const secure = await startInProcess({ after }, [
   ...[`--kubeconfig=${path}`, '--share-watches', '--reject-paths=', '--log-requests=none', ...files.flags],
 ]);
 const { overHttp1, connect } = clientsOf(() => ({ port: secure.port, ca: files.authority.certificate }));
-
-it('an answer with more than 1000 header fields is a 502 for each client of a shared watch', async () => {
-  answer = `${chunked}${fields(maxFields)}\r\n${chunk}`;
-  const answers = await Promise.all([
-    overHttp1({ target: watch }),
-    overHttp1({ target: watch }),
-    connect().then(({ session }) => ask(session, watch)),
-  ]);
-  assert.deepEqual(
-    answers.map(each => (typeof each === 'string' ? parseAnswer(each).code : each.status)),
-    [502, 502, 502],
-  );
-});
 
 for (const [what, limit, told] of [
   ['what clients with nghttp2 take', 128 * 1024, undefined],

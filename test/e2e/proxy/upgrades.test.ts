@@ -9,7 +9,6 @@ import { connectToListener } from '../../support/proxy/encrypted.js';
 import type { RunningProgram } from '../../support/proxy/in-process.js';
 import { startProxyFor } from '../../support/proxy/proxy.js';
 import { startStack } from '../../support/proxy/stack.js';
-import { clientRequests } from '../leg.js';
 
 const { server, proxy } = await startStack({ after }, { flags: ['--reject-paths='] });
 
@@ -54,16 +53,6 @@ async function connect(t: TestContext, through: RunningProgram = proxy): Promise
   t.after(() => client.destroy());
   return client;
 }
-
-test('an Upgrade field of an HTTP/1.0 request is ignored', async t => {
-  serveUpgrade(t, '/ten', socket => socket.end(switching));
-  for (const method of ['GET', 'POST']) {
-    const client = await connect(t);
-    client.write(upgradeRequest('/ten', 'X-Ten: 1').replace('GET', method).replace('HTTP/1.1', 'HTTP/1.0'));
-    assert.match(await client.untilClosed(), /^HTTP\/1\.1 404 /);
-    assert.equal(clientRequests(server).at(-1)?.headers['upgrade'], undefined);
-  }
-});
 
 test('an upgrade behind other requests waits for their answers, over plain HTTP and TLS', async t => {
   const secure = await startStack(t, { server, flags: ['--reject-paths='], tls: true });

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { createServingFiles, type ServingFiles } from '../certificates/serving-files.js';
@@ -11,7 +12,6 @@ import {
   startFakeApiServer,
 } from '../fake-api-server/fake-api-server.js';
 import { writeExecPlugin } from '../identities/exec-plugin.js';
-import { replaceFile } from '../replaced-file.js';
 import type { Scope } from '../scope.js';
 import { temporaryFolder } from '../temporary-folder.js';
 import { type RunningProgram, startInProcess } from './in-process.js';
@@ -23,13 +23,10 @@ export const arn = 'arn:aws:eks:eu-west-1:123:cluster/x@y';
 /** The path of the server URL of context `rancher`. */
 export const rancherPath = '/k8s/clusters/c-1';
 
-/** The missing file next to the kubeconfig that context `broken` names. */
-export const missingFile = 'missing.crt';
-
 type Named<Key extends string, Value> = { name: string } & Record<Key, Value>;
 type Fields = Record<string, unknown>;
 
-/** A kubeconfig as an object, which a test changes and writes again. */
+/** A kubeconfig as an object. */
 export interface ManyKubeconfig {
   apiVersion: 'v1';
   kind: 'Config';
@@ -91,21 +88,9 @@ export function addContext(
   config.contexts.push({ name, context: { cluster: `cluster of ${name}`, user: `user of ${name}` } });
 }
 
-/** Removes a context with its cluster and user. */
-export function removeContext(config: ManyKubeconfig, name: string): void {
-  config.contexts = config.contexts.filter(context => context.name !== name);
-  config.clusters = config.clusters.filter(cluster => cluster.name !== `cluster of ${name}`);
-  config.users = config.users.filter(user => user.name !== `user of ${name}`);
-}
-
 /** The path of a context's mount, its name encoded as /-/kubeconfig encodes it. */
 export function mountOf(context: string): string {
   return `/clusters/${encodeURIComponent(context)}`;
-}
-
-/** The same path as sent by clients that decode the path of a server URL, such as client-go. */
-export function decodedMountOf(context: string): string {
-  return `/clusters/${encodeURIComponent(context).replace(/%(2F|3A|40|2B|24|26|3D|2C|3B)/g, encoded => decodeURIComponent(encoded))}`;
 }
 
 /** The object that differs between the API servers. */
@@ -142,20 +127,17 @@ export async function startManyClusters(scope: Scope, { server, edit }: ManyClus
   // Nothing listens on tcpmux.
   addContext(config, 'down', one, { cluster: { server: 'https://127.0.0.1:1' } });
   addContext(config, 'broken', one, {
-    user: { 'client-certificate': missingFile, 'client-key': missingFile },
+    user: { 'client-certificate': 'missing.crt', 'client-key': 'missing.crt' },
   });
   edit?.(config, { one, two });
 
   const kubeconfig = join(folder, 'config');
-  const write = async () => {
-    for (const { name } of config.contexts) {
-      const user = { username: `user of ${name}`, groups: ['system:masters'] };
-      tokens.one[tokenOf(name)] ??= user;
-      tokens.two[tokenOf(name)] ??= user;
-    }
-    await replaceFile(kubeconfig, stringify(config));
-  };
-  await write();
+  for (const { name } of config.contexts) {
+    const user = { username: `user of ${name}`, groups: ['system:masters'] };
+    tokens.one[tokenOf(name)] = user;
+    tokens.two[tokenOf(name)] = user;
+  }
+  await writeFile(kubeconfig, stringify(config));
   const ownConnections = two.connectionsAccepted;
   const arrivalsAt = (server: 'one' | 'two', mark: string) =>
     ({ one, two })[server].requests
@@ -176,11 +158,6 @@ export async function startManyClusters(scope: Scope, { server, edit }: ManyClus
     dialledTwo: () => two.connectionsAccepted - ownConnections,
     /** The requests of clients whose targets contain this text, and the contexts of their credentials. */
     arrivals: (mark: string) => [...arrivalsAt('one', mark), ...arrivalsAt('two', mark)],
-    /** Changes the kubeconfig, and writes it in one step. */
-    async change(edit: (config: ManyKubeconfig) => void): Promise<void> {
-      edit(config);
-      await write();
-    },
     /** The secrets of the kubeconfig, none of which may appear in an answer or in the log. */
     secrets: () => [...config.contexts.map(({ name }) => tokenOf(name)), inline(key).slice(120, 200)],
   };

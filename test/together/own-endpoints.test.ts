@@ -16,20 +16,6 @@ it('the index has the endpoints of the features, and then those of the core', as
   );
 });
 
-it('/-/clusters says whether clients have to be told the authority of the certificate that they see', async t => {
-  for (const [flags, expected] of [
-    [[], true],
-    // Another program ends TLS there.
-    [['--public-url=https://gw.example'], false],
-  ] as const) {
-    const { port, ca } = await startStack(t, { tls: true, flags });
-    const session = await connectHttp2(port, ca);
-    t.after(() => session.destroy());
-    const { json } = await ask(session, '/-/clusters');
-    assert.equal((json as { readonly hasOwnAuthority: boolean }).hasOwnAuthority, expected, flags.join());
-  }
-});
-
 it('the page is served over TLS and HTTP/2 to callers without a credential', async t => {
   const secure = await startStack(t, {
     run: startProxyFor,

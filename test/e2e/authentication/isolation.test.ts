@@ -4,7 +4,6 @@ import { connectRaw } from '../../support/clients/raw-http.js';
 import { embeddedApiServer } from '../../support/embedded-api-server.js';
 import { twoUsers } from '../../support/identities/two-users.js';
 import { startGateway } from '../../support/proxy/stack.js';
-import { legs } from '../leg.js';
 
 const alice = 'Authorization: Bearer alice-token';
 const bob = 'Authorization: Bearer bob-token';
@@ -40,33 +39,5 @@ describe('requests on one connection', () => {
         ['d', 'alice'],
       ],
     );
-  });
-
-  test('do not pass their caller on to the bytes after a refused upgrade or to the bytes of a body', async () => {
-    const { proxy } = judged;
-    const hidden = 'GET /api/v1/namespaces/default/pods?hidden HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
-    const exec = '/api/v1/namespaces/default/pods/web-0/exec?command=true&stdout=true';
-    for (const [what, head] of [
-      [
-        'a refused upgrade',
-        `GET ${exec} HTTP/1.1\r\nHost: 127.0.0.1\r\n${bob}\r\n${legs.websocket.join('\r\n')}`,
-      ],
-      [
-        'an upgrade without a caller',
-        `GET ${exec} HTTP/1.1\r\nHost: 127.0.0.1\r\n${legs.websocket.join('\r\n')}`,
-      ],
-      [
-        'a body',
-        `POST /api/v1/namespaces/default/pods HTTP/1.1\r\nHost: 127.0.0.1\r\n${alice}\r\nConnection: close\r\n` +
-          `Content-Length: ${hidden.length}`,
-      ],
-    ] as const) {
-      const connection = await connectRaw(proxy.port);
-      connection.write(`${head}\r\n\r\n${hidden}`);
-      const answer = await connection.untilClosed();
-      assert.equal(answer.match(/HTTP\/1\.1 \d/g)?.length, 1, what);
-      const arrived = (await server.arrivals()).filter(({ target }) => target.endsWith('?hidden'));
-      assert.equal(arrived.length, 0, what);
-    }
   });
 });

@@ -1,47 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
-import { send as sendPlain } from '../../support/clients/http-client.js';
 import {
   addContext,
   arn,
   mountOf,
   startManyClusters,
   startManyStack,
-  tokenOf,
   which,
 } from '../../support/proxy/many-clusters.js';
 import { startConnectProxy } from '../../support/upstreams/forward-proxy.js';
 import { assertStatus, type Leg, send } from '../leg.js';
 
 const legs: readonly Leg[] = ['plain', 'websocket', 'spdy'];
-
-test('clusters that change their state have separate connections, credentials and 401s', async t => {
-  const clusters = await startManyClusters(t);
-  const { port } = await startManyStack(t, { clusters });
-  for (const name of ['two', 'b', 'a']) {
-    assert.equal((await sendPlain(port, `/clusters/${name}${which}`)).status, 200);
-  }
-  // The plugin's token becomes invalid, and a run of the plugin replaces it. The token of b becomes invalid too, and cannot be replaced.
-  delete clusters.tokens.two[tokenOf('two')];
-  delete clusters.tokens.two[tokenOf('b')];
-  clusters.tokens.two['renewed'] = { username: 'renewed', groups: ['system:masters'] };
-  await clusters.plugin.answer({ token: 'renewed' });
-  assert.equal((await sendPlain(port, `/clusters/two${which}`)).status, 200);
-  assert.equal(clusters.plugin.runs(), 2);
-  assert.equal((await sendPlain(port, `/clusters/b${which}`)).status >= 401, true);
-  assert.equal((await sendPlain(port, `/clusters/a${which}`)).status, 200);
-  assert.equal((await sendPlain(port, which)).status, 200);
-  for (const server of [clusters.one, clusters.two]) {
-    const perConnection = new Map<number, Set<string>>();
-    for (const { remotePort, headers, tlsSubject } of server.requests) {
-      const identity = headers['authorization']?.toString() ?? tlsSubject?.commonName ?? '';
-      const owner = identity === 'Bearer renewed' ? `Bearer ${tokenOf('two')}` : identity;
-      perConnection.set(remotePort, (perConnection.get(remotePort) ?? new Set()).add(owner));
-    }
-    for (const [at, owners] of perConnection) assert.equal(owners.size, 1, `${at}: ${[...owners].join()}`);
-  }
-});
 
 test('the cluster and the user of a context apply only to it: authority, name, proxy, and disabled verification', async t => {
   const stranger = await createCertificateAuthority({ commonName: 'stranger' });

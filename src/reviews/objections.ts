@@ -16,7 +16,7 @@ export interface Objection {
 }
 
 interface Parts {
-  readonly reviews: Pick<Reviews, 'denialOf' | 'authorizers'>;
+  readonly reviews: Pick<Reviews, 'denialOf' | 'authorizer'>;
   readonly missingRights: Pick<MissingRights, 'missingFor' | 'mayMiss'>;
 }
 
@@ -31,7 +31,7 @@ export class Objections {
   /** Whether there can be any. */
   async areThere(cluster: ReviewingCluster, judgedFor: EndpointIdentity): Promise<boolean> {
     const { reviews, missingRights } = this.#parts;
-    return reviews.authorizers.length > 0 || missingRights.mayMiss(cluster, judgedFor);
+    return reviews.authorizer !== undefined || missingRights.mayMiss(cluster, judgedFor);
   }
 
   /** Undefined if there is none, or if nobody knows about the rights of the proxy. Rejects with a StatusError of 429. */

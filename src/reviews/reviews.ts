@@ -8,8 +8,7 @@ import { type PhaseObserver, timed } from '../lib/phases.js';
 import type { AccessConditions, UserIdentity } from '../transport/access.js';
 import { type ReviewingCluster, reviewAccess } from './access-review.js';
 import type { Attributes } from './attributes.js';
-import { type Authorizer, type Denial, TooManyReviewsError, type Wish } from './authorizer.js';
-import { refuseUnlessClear } from './refused-review.js';
+import { type Authorizer, TooManyReviewsError, type Wish } from './authorizer.js';
 
 /** May a user do this? */
 export interface Question {
@@ -66,7 +65,7 @@ interface Answers {
 
 /**
  * Asks what users may do. All such questions go through here: whether a client may join a shared watch, whether a caller may act as another
- * user, what the proxy's own identity may do. Added authorizers come first, but for the proxy's own identity; what none of them denies, the
+ * user, what the proxy's own identity may do. An added authorizer comes first, but for the proxy's own identity; what it does not deny, the
  * API server decides. Only its permissions are remembered: once for one question of one user, whoever asks. A definite no removes it for all
  * of them. Equal questions at the same time share a review.
  */
@@ -75,43 +74,29 @@ export class Reviews {
   readonly #capacity = new SharedCapacity(capacity);
   readonly #answers = new WeakMap<ReviewingCluster, Answers>();
   readonly #slots = new WeakMap<ReviewingCluster, FairSlots<string>>();
-  readonly #authorizers: Authorizer[] = [];
+  #authorizer: Authorizer | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** From now on, this authorizer is asked too, after those that were added before. */
-  addAuthorizer(authorizer: Authorizer): void {
-    this.#authorizers.push(authorizer);
-  }
-
-  /** The added authorizers, in the order in which they are asked. */
-  get authorizers(): readonly Authorizer[] {
-    return this.#authorizers;
-  }
-
   /**
-   * The first denial of an added authorizer; undefined if the API server has to decide. A promise only if another server has to be asked.
-   * Rejects with a TooManyReviewsError.
+   * Says what it denies before the API server is asked; undefined if there is none. There is at most one: two features that deny would have to
+   * agree on an order.
    */
-  denialOf(wish: Wish): ReturnType<Authorizer['denialOf']> {
-    for (let index = 0; index < this.#authorizers.length; index++) {
-      const denial = this.#authorizers[index]?.denialOf(wish);
-      if (denial instanceof Promise) return this.#firstDenial(denial, wish, index + 1);
-      if (denial !== undefined) return denial;
-    }
-    return undefined;
+  get authorizer(): Authorizer | undefined {
+    return this.#authorizer;
   }
 
-  async #firstDenial(
-    first: Promise<Denial | undefined>,
-    wish: Wish,
-    next: number,
-  ): Promise<Denial | undefined> {
-    let denial = await first;
-    for (const authorizer of this.#authorizers.slice(next)) denial ??= await authorizer.denialOf(wish);
-    return denial;
+  /** Throws if there is one already, so that none is left out. */
+  set authorizer(authorizer: Authorizer | undefined) {
+    if (this.#authorizer !== undefined) throw new Error('there is an authorizer already');
+    this.#authorizer = authorizer;
+  }
+
+  /** The denial of the added authorizer; undefined if the API server has to decide. As `Authorizer.denialOf`. */
+  denialOf(wish: Wish): ReturnType<Authorizer['denialOf']> {
+    return this.#authorizer?.denialOf(wish);
   }
 
   /** Whether the API server has permitted it within `lifetime`, and nobody else has to be asked. */
@@ -137,11 +122,8 @@ export class Reviews {
    */
   async ask(question: Question, phases?: PhaseObserver): Promise<Verdict> {
     const wish = this.#wishOf(question, phases);
-    const denial = wish && (await this.denialOf(wish));
-    if (denial !== undefined) {
-      const { by: deniedBy, reason, error } = denial;
-      return { isAllowed: false, reason, hasError: error !== undefined, deniedBy };
-    }
+    const denied = wish && (await this.#denied(wish));
+    if (denied !== undefined) return denied;
     const answers = this.#answersOf(question);
     const key = memoryKey(question);
     if (this.#isPermitted(answers, key)) return permission;
@@ -150,39 +132,26 @@ export class Reviews {
   }
 
   /**
-   * Whether the user may still do it. The API server is asked now: nothing that it said before counts, and a permission is not remembered,
-   * because there may be thousands of such questions. Resolves to false only for a clear no: an authorizer denies it, or the API server says
-   * so, and none has had an error, or it does not let the proxy act as the user any longer. From then on nothing that was said before counts
-   * for anybody. Rejects if nobody can say it, and with a NoReviewsError if the proxy may not ask.
+   * The same, but the API server is asked now: nothing that it said before counts, and a permission is not remembered, because there may be
+   * thousands of such questions.
    */
-  async isStillAllowed(question: Question): Promise<boolean> {
-    if (question.askAgain !== undefined) return question.askAgain();
+  async askNow(question: Question): Promise<Verdict> {
     const wish = this.#wishOf(question);
-    const denial = wish && (await this.denialOf(wish));
-    if (denial?.error !== undefined) throw denial.error;
-    if (denial !== undefined) return false;
-    const { isAllowed, hasError } = await this.#askInLimits(question).catch(error =>
-      this.#no(error, question),
-    );
-    if (!isAllowed && hasError) throw new Error('an authorizer of the API server has an error');
-    if (!isAllowed) this.#forget(question);
-    return isAllowed;
+    const verdict = (wish && (await this.#denied(wish))) ?? (await this.#askInLimits(question));
+    if (!verdict.isAllowed && !verdict.hasError) this.forget(question);
+    return verdict;
   }
 
-  /** The verdict of an error that is a clear no. */
-  async #no(error: unknown, { cluster, as, access }: Question): Promise<Verdict> {
-    const own = { cluster, as: 'configured', ...(access !== undefined && { access }) } as const;
-    await refuseUnlessClear(
-      error,
-      as,
-      async resourceAttributes => (await this.ask({ ...own, attributes: { resourceAttributes } })).isAllowed,
-    );
-    return { isAllowed: false, reason: '', hasError: false };
+  async #denied(wish: Wish): Promise<Verdict | undefined> {
+    const denial = await this.denialOf(wish);
+    if (denial === undefined) return undefined;
+    const { by: deniedBy, reason, error } = denial;
+    return { isAllowed: false, reason, hasError: error !== undefined, deniedBy };
   }
 
-  /** What added authorizers are asked; undefined if they are not, because there are none, or it is about the proxy's own identity. */
+  /** What the added authorizer is asked; undefined if there is none, or it is about the proxy's own identity. */
   #wishOf({ as, attributes, cluster }: Question, phases?: PhaseObserver): Wish | undefined {
-    if (as === 'configured' || this.#authorizers.length === 0) return undefined;
+    if (as === 'configured' || this.#authorizer === undefined) return undefined;
     const user = impersonatedUser(as);
     return user && { user, attributes, cluster: cluster.name, phases };
   }
@@ -203,8 +172,8 @@ export class Reviews {
     return review;
   }
 
-  /** Nobody joins a review that began before, and its answer is not remembered. */
-  #forget(question: Question): void {
+  /** It is a definite no: a permission does not count any more, nobody joins a review that began before, and its answer is not remembered. */
+  forget(question: Question): void {
     const answers = this.#answersOf(question);
     const key = memoryKey(question);
     answers.pending.delete(key);

@@ -177,7 +177,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
         destinationOf,
         rejectionOf: operation => guards.rejectionOf(operation),
         objectionTo: async (operation, caller) => caller && objectionTo(objections, operation, caller),
-        authorizers: () => parts.reviews.authorizers,
+        authorizers: () => [parts.reviews.authorizer ?? []].flat(),
         noteOn: operation => routes.flatMap(route => route.noteOn?.(operation) ?? [])[0],
       }),
     );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import type { Authorizer, Denial, Wish } from '../../src/reviews/authorizer.js';
+import type { Denial, Wish } from '../../src/reviews/authorizer.js';
 import { type Question, Reviews } from '../../src/reviews/reviews.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { answeringPool } from '../support/transport/answering-pool.js';
@@ -13,7 +13,8 @@ describe('an added authorizer', () => {
   let reviews: Reviews;
   let asked: string[];
   let wishes: Wish[];
-  let says: Map<string, Denial | undefined>;
+  let says: Denial | undefined;
+  let isLate: boolean;
   const pool = answeringPool(() => {
     asked.push('API server');
     return { status: 201, body: { status: { allowed: true } } };
@@ -23,35 +24,31 @@ describe('an added authorizer', () => {
     as: ['Impersonate-User', 'jane', 'Impersonate-Group', 'ops', 'Impersonate-Extra-Scopes', 'all'],
     attributes,
   };
-  const authorizer = (name: string, isLate: boolean): Authorizer => ({
-    title: name,
-    denialOf(wish) {
-      asked.push(name);
-      wishes.push(wish);
-      const found = says.get(name);
-      return isLate ? Promise.resolve(found) : found;
-    },
-  });
 
   beforeEach(() => {
     reviews = new Reviews(new ManualClock(1_000_000));
-    for (const [name, isLate] of [
-      ['first', false],
-      ['second', true],
-      ['third', false],
-    ] as const)
-      reviews.addAuthorizer(authorizer(name, isLate));
+    reviews.authorizer = {
+      title: 'policy',
+      denialOf(wish) {
+        asked.push('policy');
+        wishes.push(wish);
+        return isLate ? Promise.resolve(says) : says;
+      },
+    };
+    isLate = false;
     asked = [];
     wishes = [];
-    says = new Map();
+    says = undefined;
   });
-
-  const all = ['first', 'second', 'third'];
 
   it('is asked before the API server, each time, about the user with all that the API server would know of it', async () => {
     for (const times of [1, 2]) {
       assert.deepEqual(await reviews.ask(question), { isAllowed: true, reason: '', hasError: false });
-      assert.deepEqual(asked, times === 1 ? [...all, 'API server'] : all, 'the permission is remembered');
+      assert.deepEqual(
+        asked,
+        times === 1 ? ['policy', 'API server'] : ['policy'],
+        'the permission is remembered',
+      );
       asked = [];
     }
     const user = {
@@ -63,30 +60,32 @@ describe('an added authorizer', () => {
     assert.equal(reviews.isPermitted(question), false, 'a remembered permission is no way past it');
   });
 
-  it('can deny, at once or later, and then nobody else is asked', async () => {
-    for (const [index, name] of all.entries()) {
-      says = new Map([[name, denial(name)]]);
-      assert.deepEqual(await reviews.ask(question), {
-        ...{ isAllowed: false, reason: `${name} says no`, hasError: false, deniedBy: name },
-      });
-      assert.equal(await reviews.isStillAllowed(question), false);
-      const upTo = all.slice(0, index + 1);
-      assert.deepEqual(asked, [...upTo, ...upTo]);
-      asked = [];
+  it('can deny, at once or later, and then the API server is not asked', async () => {
+    says = denial('policy');
+    const no = { isAllowed: false, reason: 'policy says no', hasError: false, deniedBy: 'policy' };
+    for (isLate of [false, true]) {
+      assert.deepEqual(await reviews.ask(question), no);
+      assert.deepEqual(await reviews.askNow(question), no);
     }
+    assert.deepEqual(asked, Array(4).fill('policy'));
   });
 
-  it('ends no stream by an error, and lets nothing pass by it', async () => {
-    const error = new Error('no answer');
-    says = new Map([['second', denial('second', error)]]);
-    assert.equal((await reviews.ask(question)).hasError, true);
-    await assert.rejects(reviews.isStillAllowed(question), error);
+  it('lets nothing pass by its error', async () => {
+    says = denial('policy', new Error('no answer'));
+    for (const verdict of [await reviews.ask(question), await reviews.askNow(question)])
+      assert.deepEqual([verdict.isAllowed, verdict.hasError], [false, true]);
     assert.equal(asked.includes('API server'), false);
+  });
+
+  it('is one', () => {
+    assert.throws(() => {
+      reviews.authorizer = { title: 'other', denialOf: () => undefined };
+    }, /there is an authorizer already/);
   });
 
   it('is not asked about the identity of the proxy', async () => {
     await reviews.ask({ ...question, as: 'configured' });
-    assert.equal(await reviews.isStillAllowed({ ...question, as: 'configured' }), true);
+    assert.equal((await reviews.askNow({ ...question, as: 'configured' })).isAllowed, true);
     assert.equal(reviews.isPermitted({ ...question, as: 'configured' }), true);
     assert.deepEqual(asked, ['API server', 'API server']);
   });

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { OwnRefusalError } from '../../src/clusters/own-request.js';
 import { Moment } from '../../src/lib/moment.js';
-import { NoReviewsError } from '../../src/reviews/refused-review.js';
 import { type Question, questionKey, Reviews } from '../../src/reviews/reviews.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { ToldPhases } from '../support/told-phases.js';
-import { type Answer, answeringPool, jsonOf } from '../support/transport/answering-pool.js';
+import { type Answer, answeringPool } from '../support/transport/answering-pool.js';
 import { accessTo, endpoint } from '../support/transport/upstream-requests.js';
 
 const watch = { resourceAttributes: { verb: 'watch' } };
@@ -60,10 +58,6 @@ describe('a right that is asked about again', () => {
   const says = (status: object | string, code = 201) => {
     answer = () => ({ status: code, body: typeof status === 'string' ? status : { status } });
   };
-  const forbidden = (kind: string) => ({
-    status: 403,
-    body: { kind: 'Status', message: 'no', details: { kind } },
-  });
 
   beforeEach(() => {
     asked = 0;
@@ -74,20 +68,13 @@ describe('a right that is asked about again', () => {
 
   it('goes on or has ended by what the API server says now, whatever it said before', async () => {
     await reviews.ask(question);
-    assert.equal(await reviews.isStillAllowed(question), true);
+    assert.equal((await reviews.askNow(question)).isAllowed, true);
     says({ allowed: false });
     assert.equal(reviews.isPermitted(question), true);
-    assert.equal(await reviews.isStillAllowed(question), false);
+    assert.equal((await reviews.askNow(question)).isAllowed, false);
     assert.equal(asked, 3);
     assert.equal(reviews.isPermitted(question), false, 'nothing goes on from memory');
     assert.equal((await reviews.ask(question)).isAllowed, false);
-  });
-
-  it('is said by whoever has a way of its own to ask', async () => {
-    const before = asked;
-    for (const isAllowed of [true, false])
-      assert.equal(await reviews.isStillAllowed({ ...question, askAgain: async () => isAllowed }), isAllowed);
-    assert.equal(asked, before);
   });
 
   it('is one wait of all that ask at the same time, and none for those who have the answer', async () => {
@@ -105,7 +92,7 @@ describe('a right that is asked about again', () => {
     await new Promise(setImmediate);
     const refuse = release;
     says({ allowed: true });
-    assert.equal(await reviews.isStillAllowed(question), true);
+    assert.equal((await reviews.askNow(question)).isAllowed, true);
     refuse({ status: 201, body: { status: { allowed: false } } });
     assert.equal((await before).isAllowed, false);
   });
@@ -129,7 +116,7 @@ describe('a right that is asked about again', () => {
         same.map(() => true),
       );
       says({ allowed: false });
-      assert.equal(await reviews.isStillAllowed({ ...each, access: { judgedFor: endpoint } }), false);
+      assert.equal((await reviews.askNow({ ...each, access: { judgedFor: endpoint } })).isAllowed, false);
       assert.deepEqual(
         same.map(one => reviews.isPermitted(one)),
         same.map(() => false),
@@ -156,7 +143,7 @@ describe('a right that is asked about again', () => {
     await new Promise(setImmediate);
     const permitLate = permit;
     says({ allowed: false });
-    assert.equal(await reviews.isStillAllowed(question), false);
+    assert.equal((await reviews.askNow(question)).isAllowed, false);
     assert.equal((await reviews.ask(question)).isAllowed, false);
     permitLate({ status: 201, body: { status: { allowed: true } } });
     assert.equal((await before).isAllowed, true);
@@ -181,7 +168,7 @@ describe('a right that is asked about again', () => {
   it('counts for 10 s from the moment at which it was asked for, unless a definite no has come since', async () => {
     const no = { allowed: false };
     for (const [status, ask, counts] of [
-      [no, () => reviews.isStillAllowed(question), false],
+      [no, () => reviews.askNow(question), false],
       [no, () => reviews.ask(question), false],
       [{ ...no, evaluationError: 'e' }, () => reviews.ask(question), true],
     ] as const) {
@@ -206,43 +193,6 @@ describe('a right that is asked about again', () => {
     assert.equal(clock.pending, 0);
   });
 
-  it('has ended if the proxy may not act as the user any longer', async () => {
-    for (const kind of ['users', 'groups', 'uids']) {
-      answer = () => forbidden(kind);
-      assert.equal(await reviews.isStillAllowed(question), false, kind);
-    }
-  });
-
-  it('is not known if the API server does not say it', async () => {
-    for (const [what, given] of [
-      ['a broken connection', undefined],
-      ['429', { status: 429, body: {} }],
-      ['500', { status: 500, body: {} }],
-      ['503', { status: 503, body: {} }],
-      ['401', { status: 401, body: {} }],
-      ['404', { status: 404, body: {} }],
-      ['no JSON', { status: 201, body: 'x' }],
-      ['no answer', { status: 201, body: { status: {} } }],
-      [
-        'an authorizer with an error',
-        { status: 201, body: { status: { allowed: false, evaluationError: 'e' } } },
-      ],
-      ['a user who may not ask for reviews', forbidden('selfsubjectaccessreviews')],
-    ] as const) {
-      answer = () => given;
-      await assert.rejects(reviews.isStillAllowed(question), what);
-    }
-    says({ allowed: true, evaluationError: 'e' });
-    assert.equal(await reviews.isStillAllowed(question), true);
-    says({ allowed: true });
-    assert.equal(await reviews.isStillAllowed(question), true);
-    assert.equal(
-      reviews.isPermitted(question),
-      false,
-      'thousands of such answers push nothing out of the memory',
-    );
-  });
-
   it('is another question for another user, other attributes or another API server', () => {
     const judgedFor = endpoint;
     const questions: readonly Question[] = [
@@ -259,43 +209,5 @@ describe('a right that is asked about again', () => {
       questionKey({ ...question, access: { judgedFor: { ...judgedFor } } }),
       questionKey(questions[4] as Question),
     );
-  });
-
-  it('is not known if the proxy may act as the user but not ask for reviews, and a clear no if it may not act as the user', async () => {
-    const as = ['Impersonate-User', 'jane', 'Impersonate-Group', 'dev'];
-    const message = 'User "proxy" cannot impersonate-on:user-info:create resource "selfsubjectaccessreviews"';
-    const refusal = (text: string) => ({
-      status: 403,
-      body: { kind: 'Status', message: text, details: { kind: 'selfsubjectaccessreviews' } },
-    });
-    for (const [held, isKnown] of [
-      [['jane', 'dev'], false],
-      [['jane'], true],
-      [[], true],
-    ] as const) {
-      reviews = new Reviews(clock);
-      const own: string[] = [];
-      const cluster = {
-        ...question.cluster,
-        access: () =>
-          accessTo(
-            answeringPool(({ headers, body }) => {
-              if (headers.includes('Impersonate-User')) return refusal(message);
-              const { verb, name } = (
-                jsonOf(body) as { spec: { resourceAttributes: Record<string, string> } }
-              ).spec.resourceAttributes;
-              own.push(`${verb} ${name}`);
-              return { status: 201, body: { status: { allowed: held.some(right => right === name) } } };
-            }),
-          ),
-      };
-      const asked = reviews.isStillAllowed({ ...question, cluster, as });
-      if (isKnown) assert.equal(await asked, false);
-      else await assert.rejects(asked, NoReviewsError);
-      assert.equal(own[0], 'impersonate:user-info jane');
-    }
-    answer = () => refusal('User "jane" cannot create resource "selfsubjectaccessreviews"');
-    await assert.rejects(reviews.isStillAllowed(question), OwnRefusalError);
-    await assert.rejects(reviews.isStillAllowed({ ...question, as: 'configured' }), NoReviewsError);
   });
 });

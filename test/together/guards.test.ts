@@ -102,13 +102,13 @@ async function judge(
     },
   };
   const reviews = new Reviews(systemClock);
-  reviews.addAuthorizer({
+  reviews.authorizer = {
     title: '',
     denialOf({ attributes }) {
       if (!faults.has('authorization webhooks')) return undefined;
       return { by: 'policy', attributes, reason: '', error: undefined };
     },
-  });
+  };
   const chain = new GuardChain(options, new FeatureSet(new Registry()).guards, {
     authentication: authenticates ? (authentication as unknown as Authentication) : undefined,
     metrics: createIdleMetrics(),

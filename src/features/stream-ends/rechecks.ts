@@ -2,8 +2,8 @@ import { readBearerToken } from '../../authentication/bearer-token.js';
 import type { Clock } from '../../lib/clock.js';
 import type { OpenStream } from '../../proxy/open-streams.js';
 import type { Recheck } from '../../proxy/route.js';
-import { NoReviewsError } from '../../reviews/refused-review.js';
-import { type Question, questionKey, type Reviews, type Verdict } from '../../reviews/reviews.js';
+import { type Question, questionKey, type Verdict } from '../../reviews/reviews.js';
+import { isStillAllowed, NoReviewsError, type StillAsked } from '../common/still-allowed.js';
 import type { Check, Followed } from './followed.js';
 import type { RecheckMetrics } from './metrics.js';
 import type { UnaskableClusters } from './unaskable-clusters.js';
@@ -12,7 +12,7 @@ interface RechecksParts extends RecheckMetrics {
   /** How many looks make an interval, in which everything is asked once. */
   readonly looks: number;
   readonly isStillKnown: Recheck;
-  readonly reviews: Pick<Reviews, 'isStillAllowed' | 'ask'>;
+  readonly reviews: StillAsked;
   readonly unaskable: Pick<UnaskableClusters, 'add' | 'delete'>;
   readonly clock: Clock;
 }
@@ -146,7 +146,7 @@ export class Rechecks {
   #allows(check: Check, { stream }: Followed): AnswerOf {
     const question = stream.questions.find(asked => questionKey(asked) === check.key) as Question;
     const { reviews, unaskable } = this.#parts;
-    const answer = reviews.isStillAllowed(question);
+    const answer = isStillAllowed(reviews, question);
     const answered = () => {
       check.refusals = 0;
       // The proxy may ask about itself although it may not ask about others.

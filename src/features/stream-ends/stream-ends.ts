@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.js';
 import { type OpenStream, type StreamFollower, staysOpen } from '../../proxy/open-streams.js';
 import type { Recheck } from '../../proxy/route.js';
-import type { Reviews } from '../../reviews/reviews.js';
+import type { StillAsked } from '../common/still-allowed.js';
 import { Followed } from './followed.js';
 import type { RecheckMetrics } from './metrics.js';
 import { Rechecks } from './rechecks.js';
@@ -16,7 +16,7 @@ export interface StreamEndsParts extends RecheckMetrics {
   /** Whether an operator may end them. */
   readonly byOperator: boolean;
   readonly clock: Clock;
-  readonly reviews: Pick<Reviews, 'isStillAllowed' | 'ask'>;
+  readonly reviews: StillAsked;
   readonly unaskable: Pick<UnaskableClusters, 'add' | 'delete'>;
 }
 

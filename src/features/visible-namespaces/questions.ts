@@ -8,12 +8,13 @@ import { Moment } from '../../lib/moment.js';
 import { reviewAccess } from '../../reviews/access-review.js';
 import type { Reviews } from '../../reviews/reviews.js';
 import { ReplacedError } from '../../transport/access.js';
+import { isStillAllowed, type StillAsked } from '../common/still-allowed.js';
 import type { FilterObserver } from './metrics.js';
 import { parseVersion } from './named-request.js';
 
 /** What the filter needs of the program. */
 export interface FilterParts {
-  readonly reviews: Pick<Reviews, 'isStillAllowed' | 'denialOf' | 'authorizers'>;
+  readonly reviews: StillAsked & Pick<Reviews, 'denialOf' | 'authorizer'>;
   readonly clock: Clock;
   readonly observer: FilterObserver;
 }
@@ -52,7 +53,8 @@ export class Questions {
       const attributes = {
         resourceAttributes: { verb: 'get', version: 'v1', resource: 'namespaces', ...named },
       };
-      const asked = reviews.isStillAllowed({ cluster, as: asker.as, access: this.#access, attributes });
+      const question = { cluster, as: asker.as, access: this.#access, attributes };
+      const asked = isStillAllowed(reviews, question);
       asked.then(
         isAllowed => observer.reviewed(isAllowed ? 'allowed' : 'refused'),
         () => observer.reviewed('error'),

@@ -151,7 +151,7 @@ export class Viewer {
 
   /** Whether one review can say that the user may get all: no authorizer but RBAC decides, and that knows no exceptions. */
   get #mayShowAll(): boolean {
-    const hasExceptions = this.#isListed?.isYes !== true || this.#parts.reviews.authorizers.length > 0;
+    const hasExceptions = this.#isListed?.isYes !== true || this.#parts.reviews.authorizer !== undefined;
     return !hasExceptions && this.#proposed.isAll;
   }
 

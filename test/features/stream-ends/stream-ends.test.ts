@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { OwnRefusalError } from '../../../src/clusters/own-request.js';
+import { NoReviewsError } from '../../../src/features/common/still-allowed.js';
 import type { Followed } from '../../../src/features/stream-ends/followed.js';
 import { createStreamsEndpoint } from '../../../src/features/stream-ends/list.js';
 import { StreamEnds } from '../../../src/features/stream-ends/stream-ends.js';
 import { UnaskableClusters } from '../../../src/features/stream-ends/unaskable-clusters.js';
 import type { OpenStream, StreamEnd, StreamFollower } from '../../../src/proxy/open-streams.js';
-import { NoReviewsError } from '../../../src/reviews/refused-review.js';
 import type { Question } from '../../../src/reviews/reviews.js';
 import { collectGarbage } from '../../support/collect-garbage.js';
 import { ManualClock, unevenTimes } from '../../support/manual-clock.js';
@@ -88,12 +88,13 @@ function set(parts: {
   ends = new StreamEnds({
     ...{ grace: undefined, interval: undefined, byOperator: false, clock, ...parts },
     reviews: {
-      isStillAllowed(question) {
+      async askNow(question) {
         const { name } = (question.attributes as { resourceAttributes: { name: string } }).resourceAttributes;
         asked.push(`access ${question.as[1]} ${name}`);
         askedAt.push(clock.monotonic());
-        return allowed(question);
+        return { isAllowed: await allowed(question), reason: '', hasError: false };
       },
+      forget() {},
       ask: async question => ({ isAllowed: await held(question), reason: '', hasError: false }),
     },
     unaskable,

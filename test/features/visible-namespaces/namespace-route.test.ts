@@ -128,11 +128,13 @@ class World {
         },
       },
       reviews: {
-        authorizers: [],
-        isStillAllowed: async ({ as, attributes }: Question) => {
+        authorizer: undefined,
+        ask: () => assert.fail('not asked'),
+        forget() {},
+        askNow: async ({ as, attributes }: Question) => {
           const { name = '' } = 'resourceAttributes' in attributes ? attributes.resourceAttributes : {};
           this.asked.push(`${as[1]} ${name}`);
-          return this.allowed.has(`${as[1]} ${name}`);
+          return { isAllowed: this.allowed.has(`${as[1]} ${name}`), reason: '', hasError: false };
         },
         denialOf: async () => undefined,
       },

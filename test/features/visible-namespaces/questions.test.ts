@@ -29,12 +29,14 @@ beforeEach(() => {
   questions = new Questions(cluster, {
     clock,
     reviews: {
-      authorizers: [],
+      authorizer: undefined,
+      ask: () => assert.fail('not asked'),
+      forget() {},
       denialOf: () => undefined,
-      isStillAllowed: question => {
+      askNow: async question => {
         const deferred = new Deferred<boolean>();
         asked.push({ question, answer: deferred });
-        return deferred.promise;
+        return { isAllowed: await deferred.promise, reason: '', hasError: false };
       },
     },
     observer: { watches() {}, reviewed: result => counted.push(result) },

@@ -14,7 +14,7 @@ class World {
   proposal: Proposal = { isAll: false, names: ['b', 'a', 'gone'] };
   allowed = new Set(['a', 'b', 'c']);
   isListed = true;
-  authorizers: readonly Authorizer[] = [];
+  authorizer: Authorizer | undefined;
   version = 100n;
   failure: Error | undefined;
   asked: string[] = [];
@@ -50,10 +50,12 @@ class World {
         later: (delay: number, run: () => void) => void this.clock.schedule(delay, run),
       },
       reviews: {
-        isStillAllowed: async () => false,
+        ask: () => assert.fail('not asked'),
+        askNow: () => assert.fail('not asked'),
+        forget() {},
         denialOf: () => undefined,
-        get authorizers() {
-          return world.authorizers;
+        get authorizer() {
+          return world.authorizer;
         },
       },
       observer: {
@@ -135,7 +137,7 @@ describe('what a user is shown', () => {
 
   it('is asked one by one, if a webhook of the gateway may make an exception', async () => {
     world.proposal = { isAll: true, names: [] };
-    world.authorizers = [{ title: 'w', denialOf: () => undefined }];
+    world.authorizer = { title: 'w', denialOf: () => undefined };
     world.allowed.add('');
     assert.equal(await world.shown(), 'a,b,c from 100: list,get a,get b,get c,version');
   });

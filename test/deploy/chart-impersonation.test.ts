@@ -151,71 +151,69 @@ helmTest(
   'the chart rejects rules that give away more than they seem to, and values that do not belong together',
   () => {
     const rule = { apiGroups: ['apps'], resources: ['deployments'], verbs: ['get'] };
+    const core = { ...rule, apiGroups: [''] };
     const acts = (...rules: object[]) => ({ ...constrained, 'rbac.acts': rules });
-    const webSocket =
-      /^rbac\.acts\[0\]: resources of the core group may not be `\*`: it has exec, .*over a WebSocket/;
-    const verb = /^rbac\.acts\[0\]: the verb ".*" is none of a request/;
+    const webSocket = /resources of the core group may not be `\*`: it has exec, .*over a WebSocket/;
+    const verb = /the verb ".*" is none of a request/;
+    const rules: readonly (readonly [rule: object, expected: RegExp])[] = [
+      [{ ...rule, apiGroups: ['*'] }, /apiGroups may not be `\*`/],
+      [{ ...rule, apiGroups: ['apps', '*'] }, /apiGroups may not be `\*`/],
+      [{ ...rule, verbs: ['get', '*'] }, /verbs may not be `\*`/],
+      [{ ...core, resources: ['*'] }, webSocket],
+      [{ ...core, apiGroups: ['apps', ''], resources: ['pods', '*'] }, webSocket],
+      [{ ...core, resources: ['*/exec'] }, webSocket],
+      [{ ...core, resources: ['pods/*'] }, webSocket],
+      [{ ...rule, verbs: ['impersonate-on:user-info:get'] }, verb],
+      [{ ...rule, verbs: ['impersonate:user-info'] }, verb],
+      [{ ...rule, verbs: ['GET'] }, verb],
+      [{ ...rule, verbs: ['impersonate'] }, /the verb impersonate, .* whatever its callers may/],
+      [{ nonResourceURLs: ['/metrics'], verbs: ['get'] }, /nonResourceURLs are in no namespace/],
+    ];
+    const problems = problemsWith({ ...acts(...rules.map(([each]) => each)), 'rbac.namespaces': ['a'] });
+    assert.equal(problems.length, rules.length, problems.join('\n'));
+    for (const [index, [, { source }]] of rules.entries())
+      assert.match(problems[index] ?? '', new RegExp(`^rbac\\.acts\\[${index}\\]: .*${source}`));
+
+    const namespaces = { ...core, resources: ['namespaces'] };
     const filter = /^namespaces\.filter needs the verb get for all namespaces in rbac\.acts/;
     const issuer = { url: 'https://login.example', audiences: ['team'] };
     const username = { username: { claim: 'sub', prefix: '' } };
     const key = /takes no extra field ".*": a key needs the form domain\/path in lower case/;
-    for (const [values, expected] of [
-      [{ 'rbac.acts': 'readOnly' }, /^rbac\.acts is for rbac\.impersonation `constrained`/],
-      [{ 'rbac.namespaces': ['a'] }, /^rbac\.namespaces is for rbac\.impersonation `constrained`/],
+    for (const [values, ...expected] of [
+      [
+        { 'rbac.acts': 'readOnly', 'rbac.namespaces': ['a'] },
+        /^rbac\.acts is for rbac\.impersonation `constrained`/,
+        /^rbac\.namespaces is for rbac\.impersonation `constrained`/,
+      ],
       [{ 'rbac.impersonation': 'constrained' }, /^rbac\.acts has to be set/],
       [{ ...constrained, 'rbac.create': false }, /^rbac\.acts needs rbac\.create/],
-      [acts({ ...rule, apiGroups: ['*'] }), /^rbac\.acts\[0\]: apiGroups may not be `\*`/],
-      [acts({ ...rule, apiGroups: ['apps', '*'] }), /^rbac\.acts\[0\]: apiGroups may not be `\*`/],
-      [acts({ ...rule, verbs: ['get', '*'] }), /^rbac\.acts\[0\]: verbs may not be `\*`/],
-      [acts({ ...rule, apiGroups: [''], resources: ['*'] }), webSocket],
-      [acts({ ...rule, apiGroups: ['apps', ''], resources: ['pods', '*'] }), webSocket],
-      [acts({ ...rule, apiGroups: [''], resources: ['*/exec'] }), webSocket],
-      [acts({ ...rule, apiGroups: [''], resources: ['pods/*'] }), webSocket],
-      [acts({ ...rule, verbs: ['impersonate-on:user-info:get'] }), verb],
-      [acts({ ...rule, verbs: ['impersonate:user-info'] }), verb],
-      [acts({ ...rule, verbs: ['GET'] }), verb],
-      [acts({ ...rule, verbs: ['impersonate'] }), /the verb impersonate, .* whatever its callers may/],
-      [
-        { ...acts({ nonResourceURLs: ['/metrics'], verbs: ['get'] }), 'rbac.namespaces': ['a'] },
-        /nonResourceURLs are in no namespace/,
-      ],
       [{ ...acts(rule), 'namespaces.filter': true }, filter],
       [{ ...constrained, 'rbac.namespaces': ['a'], 'namespaces.filter': true }, filter],
+      [{ ...acts({ ...namespaces, verbs: ['list'] }), 'namespaces.filter': true }, filter],
+      [{ ...acts({ ...namespaces, resourceNames: ['a'] }), 'namespaces.filter': true }, filter],
       [
         {
-          ...acts({ ...rule, apiGroups: [''], resources: ['namespaces'], verbs: ['list'] }),
-          'namespaces.filter': true,
-        },
-        filter,
-      ],
-      [
-        {
-          ...acts({ ...rule, apiGroups: [''], resources: ['namespaces'], resourceNames: ['a'] }),
-          'namespaces.filter': true,
-        },
-        filter,
-      ],
-      [{ ...constrained, 'impersonation.enabled': true, 'impersonation.extraKeys': ['scopes'] }, key],
-      [{ ...constrained, 'impersonation.enabled': true, 'impersonation.extraKeys': ['Acme.com/a'] }, key],
-      [
-        {
-          ...constrained,
+          ...{
+            ...constrained,
+            'impersonation.enabled': true,
+            'impersonation.extraKeys': ['scopes', 'Acme.com/a'],
+          },
           authenticationConfig: {
             jwt: [{ issuer, claimMappings: { ...username, extra: [{ key: 'acme.com/A' }] } }],
           },
+          'callers.groups': ['system:authenticated', 'system:masters'],
         },
-        key,
+        ...[key, key, key, /never takes the group system:masters/],
       ],
-      [
-        { ...constrained, 'callers.groups': ['system:authenticated', 'system:masters'] },
-        /never takes the group system:masters/,
-      ],
-    ] as const) {
-      const problems = problemsWith(values);
-      assert.equal(problems.length, 1, `${JSON.stringify(values)}: ${problems.join('\n')}`);
-      assert.match(problems[0] ?? '', expected);
+    ] as readonly (readonly [object, ...RegExp[]])[]) {
+      const found = [...problemsWith(values as Readonly<Record<string, unknown>>)];
+      for (const each of expected) {
+        const at = found.findIndex(problem => each.test(problem));
+        assert.ok(at >= 0, `${each} in ${found.join('\n')}`);
+        found.splice(at, 1);
+      }
+      assert.deepEqual(found, [], JSON.stringify(values));
     }
-    const namespaces = { ...rule, apiGroups: [''], resources: ['namespaces'] };
     for (const values of [
       { ...constrained, 'namespaces.filter': true },
       { ...constrained, 'rbac.acts': 'all', 'namespaces.filter': true },
@@ -223,8 +221,8 @@ helmTest(
       acts(
         { ...rule, resources: ['*', '*/scale'] },
         { nonResourceURLs: ['/metrics', '/livez/*'], verbs: ['get'] },
+        { ...core, resources: ['pods', 'pods/exec'], verbs: ['get', 'create'] },
       ),
-      acts({ ...rule, apiGroups: [''], resources: ['pods', 'pods/exec'], verbs: ['get', 'create'] }),
       { 'rbac.impersonation': 'constrained', 'rbac.create': false },
     ])
       assert.deepEqual(problemsWith(values), [], JSON.stringify(values));
@@ -233,20 +231,20 @@ helmTest(
 
 helmTest('the schema of rbac.acts takes one of two words, or rules of one kind', () => {
   const rule = { apiGroups: ['apps'], resources: ['deployments'], verbs: ['get'] };
-  for (const acts of [
-    'readonly',
-    [],
-    [{}],
-    [{ ...rule, verbs: [] }],
-    [{ ...rule, verbs: undefined }],
-    [{ ...rule, resources: undefined }],
-    [{ ...rule, nonResourceURLs: ['/a'] }],
-    [{ nonResourceURLs: ['/a'], resourceNames: ['a'], verbs: ['get'] }],
-    [{ ...rule, namespaces: ['a'] }],
-    7,
-  ]) {
+  const rules = [
+    ...[{}, { ...rule, verbs: [] }, { ...rule, verbs: undefined }, { ...rule, resources: undefined }],
+    ...[
+      { ...rule, nonResourceURLs: ['/a'] },
+      { ...rule, namespaces: ['a'] },
+    ],
+    { nonResourceURLs: ['/a'], resourceNames: ['a'], verbs: ['get'] },
+  ];
+  for (const acts of ['readonly', [], 7, rules]) {
     const set = `--set-json=rbac.acts=${JSON.stringify(acts)}`;
     const { stderr } = helm(['template', 'x', chart, '--set=callers.mode=everyone', set]);
     assert.match(stderr, /\/rbac\/acts/, set);
+    if (acts === rules)
+      for (const index of rules.keys())
+        assert.match(stderr, new RegExp(`at '/rbac/acts/${index}[/']`), stderr);
   }
 });

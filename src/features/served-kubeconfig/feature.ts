@@ -4,7 +4,6 @@ import { parseQuery } from '../../kubernetes/query.js';
 import { StatusError } from '../../kubernetes/status.js';
 import { createKubeconfigFacts, type KubeconfigFacts } from './facts.js';
 import { kubeconfigOf } from './kubeconfig.js';
-import { runInSlices } from './steps.js';
 
 interface ReadOptions {
   readonly publicUrl: string;
@@ -23,7 +22,7 @@ const kubeconfig = {
         throw new StatusError(404, 'a kubeconfig needs a URL, and a Unix socket has none; set --public-url');
       }
       reply.headers({ 'Content-Type': 'application/yaml', 'Cache-Control': 'no-store' });
-      return runInSlices(kubeconfigOf(isForSignIn ? withSignIn(facts) : facts));
+      return kubeconfigOf(isForSignIn ? withSignIn(facts) : facts);
     };
   },
 } as const satisfies OwnEndpoint<ReadOptions>;

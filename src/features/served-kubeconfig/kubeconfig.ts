@@ -1,15 +1,15 @@
+import { setImmediate } from 'node:timers/promises';
 import type { CallerEntry } from '../../kubeconfig/types.js';
 import { kubeconfigYaml, printable } from '../common/kubeconfig-yaml.js';
 import type { KubeconfigFacts } from './facts.js';
-import type { Steps } from './steps.js';
 
 const sharedUser = 'kube-api-proxy';
 
-/** Entries of one list that are written in one step. */
+/** Entries of one list that are written in one turn of the event loop. */
 const entriesAtOnce = 50;
 
-/** A kubeconfig as YAML, which kubectl reads. */
-export function* kubeconfigOf(facts: KubeconfigFacts): Steps<string> {
+/** A kubeconfig as YAML, which kubectl reads. Requests go on while it is written: it may have hundreds of contexts. */
+export async function kubeconfigOf(facts: KubeconfigFacts): Promise<string> {
   const { address, authority, users } = facts;
   // A lone half of a surrogate pair is no character: kubectl would reject the whole file.
   const contexts = facts.contexts.map(({ name, namespace, ...others }) => ({
@@ -29,11 +29,11 @@ export function* kubeconfigOf(facts: KubeconfigFacts): Steps<string> {
   const parts = [
     printable(`${commentsOf(facts, user).join('\n').replace(/^/gm, '# ')}\n\n`),
     kubeconfigYaml({ apiVersion: 'v1', kind: 'Config' }),
-    ...(yield* list('clusters', contexts, ({ name, path }) => {
+    ...(await list('clusters', contexts, ({ name, path }) => {
       return { name, cluster: { server: address + path, ...verification } };
     })),
-    ...(yield* list('users', userNames, name => ({ name, user: user?.fields }))),
-    ...(yield* list('contexts', contexts, context => ({
+    ...(await list('users', userNames, name => ({ name, user: user?.fields }))),
+    ...(await list('contexts', contexts, context => ({
       name: context.name,
       context: {
         cluster: context.name,
@@ -47,7 +47,11 @@ export function* kubeconfigOf(facts: KubeconfigFacts): Steps<string> {
 }
 
 /** A list as YAML, in parts. */
-function* list<T>(key: string, items: readonly T[], entryOf: (item: T) => object): Steps<readonly string[]> {
+async function list<T>(
+  key: string,
+  items: readonly T[],
+  entryOf: (item: T) => object,
+): Promise<readonly string[]> {
   if (items.length === 0) return [kubeconfigYaml({ [key]: [] })];
   const parts = [`${key}:\n`];
   for (let from = 0; from < items.length; from += entriesAtOnce) {
@@ -55,7 +59,7 @@ function* list<T>(key: string, items: readonly T[], entryOf: (item: T) => object
     const text = kubeconfigYaml({ [key]: entries });
     // The key is on the first line.
     parts.push(text.slice(text.indexOf('\n') + 1));
-    yield;
+    await setImmediate();
   }
   return parts;
 }

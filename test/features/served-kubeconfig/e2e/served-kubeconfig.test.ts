@@ -16,7 +16,6 @@ import { encrypted } from '../../../support/proxy/encrypted.js';
 import { startInProcess } from '../../../support/proxy/in-process.js';
 import { startGateway } from '../../../support/proxy/stack.js';
 import { temporaryFolder } from '../../../support/temporary-folder.js';
-import { allSteps } from '../all-steps.js';
 import { hostileNames } from '../hostile-names.js';
 
 const folder = temporaryFolder();
@@ -159,7 +158,7 @@ describe('/-/kubeconfig', () => {
     }));
     const users = [{ fields: { token: 'PASTE' }, isComplete: false, isPerCluster: true }];
     const facts = { address: 'https://gw.example', contexts, authority: 'PEM', users, isForStranger: false };
-    const text = allSteps(kubeconfigOf(facts));
+    const text = await kubeconfigOf(facts);
     const { stdout, stderr, code } = await withKubeconfig(text, ['config', 'view', '--raw', '-o', 'json']);
     assert.equal(code, 0, stderr);
     const config = JSON.parse(stdout) as Config;

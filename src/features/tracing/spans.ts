@@ -1,5 +1,6 @@
-import type { HrTime, Link, SpanContext, SpanStatus } from '@opentelemetry/api';
+import type { SpanContext } from '@opentelemetry/api';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
+import { within } from '../../lib/promises.js';
 import * as libraries from './libraries.js';
 import type { TracingMetrics } from './metrics.js';
 
@@ -43,108 +44,24 @@ const flushTimeout = 2_000;
 
 /**
  * Sends spans to a collector, by OpenTelemetry's own packages. It never waits for the collector: while that is down or slow, spans wait, and
- * then they are dropped and counted. No variable of the SDK but those of the exporter counts: all settings are given here.
+ * then they are dropped and counted, which the packages' own batches do not tell. No variable of the SDK but those of the exporter counts:
+ * all settings are given here.
  */
 export class Spans {
   readonly #ids = new libraries.RandomIdGenerator();
-  readonly #processor: CountedProcessor;
+  readonly #batches: libraries.BatchSpanProcessor;
+  readonly #metrics: TracingMetrics;
   readonly #origin: Origin;
+  #waiting = 0;
 
   constructor({ url, version, metrics }: { url: string; version: string; metrics: TracingMetrics }) {
-    this.#processor = new CountedProcessor(new libraries.OTLPTraceExporter({ url }), metrics);
     const name = 'kube-api-proxy';
+    this.#metrics = metrics;
     this.#origin = {
       resource: libraries.resourceFromAttributes({ 'service.name': name, 'service.version': version }),
       instrumentationScope: { name, version },
     };
-  }
-
-  newTraceId(): string {
-    return this.#ids.generateTraceId();
-  }
-
-  newSpanId(): string {
-    return this.#ids.generateSpanId();
-  }
-
-  add(span: EndedSpan): void {
-    this.#processor.add(new GivenSpan(span, this.#origin));
-  }
-
-  /** Sends what waits, for at most two seconds. */
-  async close(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>(resolve => {
-      timer = setTimeout(resolve, flushTimeout);
-    });
-    await Promise.race([this.#processor.close().catch(() => {}), late]);
-    clearTimeout(timer);
-  }
-}
-
-/** Who writes spans. */
-type Origin = Pick<ReadableSpan, 'resource' | 'instrumentationScope'>;
-
-const [ok, failed] = [{ code: SpanStatusCode.UNSET }, { code: SpanStatusCode.ERROR }];
-
-/**
- * A span in the exporter's form. The packages' own spans have no use here: they are for programs that write a span while it lasts, and took
- * half of the CPU time of a traced request.
- */
-class GivenSpan implements ReadableSpan {
-  readonly name: string;
-  readonly kind: ReadableSpan['kind'];
-  readonly parentSpanContext?: SpanContext;
-  readonly startTime: HrTime;
-  readonly endTime: HrTime;
-  readonly status: SpanStatus;
-  readonly attributes: ReadableSpan['attributes'];
-  readonly links: Link[];
-  readonly events = [];
-  readonly ended = true;
-  readonly resource: ReadableSpan['resource'];
-  readonly instrumentationScope: ReadableSpan['instrumentationScope'];
-  readonly droppedAttributesCount = 0;
-  readonly droppedEventsCount = 0;
-  readonly droppedLinksCount = 0;
-  readonly #context: SpanContext;
-
-  constructor(span: EndedSpan, { resource, instrumentationScope }: Origin) {
-    const { traceId, spanId, parentId, name, kind, from, to, attributes, links, hasFailed } = span;
-    this.#context = contextOf(traceId, spanId);
-    if (parentId !== undefined) this.parentSpanContext = contextOf(traceId, parentId);
-    this.name = name;
-    this.kind = kinds[kind];
-    this.startTime = libraries.millisToHrTime(from);
-    this.endTime = libraries.millisToHrTime(to);
-    this.status = hasFailed ? failed : ok;
-    this.attributes = attributes;
-    this.links = links.map(place => ({ context: contextOf(place.traceId, place.spanId) }));
-    this.resource = resource;
-    this.instrumentationScope = instrumentationScope;
-  }
-
-  get duration(): HrTime {
-    return libraries.hrTimeDuration(this.startTime, this.endTime);
-  }
-
-  spanContext(): SpanContext {
-    return this.#context;
-  }
-}
-
-function contextOf(traceId: string, spanId: string): SpanContext {
-  return { traceId, spanId, traceFlags: libraries.TraceFlags.SAMPLED };
-}
-
-/** Batches spans, and counts what becomes of them. The packages' own batches do not tell it. */
-class CountedProcessor {
-  readonly #metrics: TracingMetrics;
-  readonly #batches: libraries.BatchSpanProcessor;
-  #waiting = 0;
-
-  constructor(exporter: SpanExporter, metrics: TracingMetrics) {
-    this.#metrics = metrics;
+    const exporter = new libraries.OTLPTraceExporter({ url });
     const counted: SpanExporter = {
       export: (spans, callback) =>
         exporter.export(spans, result => {
@@ -163,16 +80,57 @@ class CountedProcessor {
     });
   }
 
-  add(span: ReadableSpan): void {
+  newTraceId(): string {
+    return this.#ids.generateTraceId();
+  }
+
+  newSpanId(): string {
+    return this.#ids.generateSpanId();
+  }
+
+  add(span: EndedSpan): void {
     if (this.#waiting >= mostWaiting) {
       this.#metrics.spans('dropped', 1);
       return;
     }
     this.#waiting += 1;
-    this.#batches.onEnd(span);
+    this.#batches.onEnd(readableSpan(span, this.#origin));
   }
 
-  close(): Promise<void> {
-    return this.#batches.shutdown();
+  /** Sends what waits, for at most two seconds. */
+  async close(): Promise<void> {
+    await within(flushTimeout, this.#batches.shutdown(), () => undefined).catch(() => {});
   }
+}
+
+/** Who writes spans. */
+type Origin = Pick<ReadableSpan, 'resource' | 'instrumentationScope'>;
+
+/**
+ * A span in the exporter's form. The packages' own spans have no use here: they are for programs that write a span while it lasts, and took
+ * half of the CPU time of a traced request.
+ */
+function readableSpan(
+  { traceId, spanId, parentId, name, kind, from, to, attributes, links, hasFailed }: EndedSpan,
+  origin: Origin,
+): ReadableSpan {
+  const [startTime, endTime] = [libraries.millisToHrTime(from), libraries.millisToHrTime(to)];
+  const context = contextOf(traceId, spanId);
+  return {
+    ...{ name, startTime, endTime, attributes },
+    kind: kinds[kind],
+    ...(parentId !== undefined && { parentSpanContext: contextOf(traceId, parentId) }),
+    status: { code: hasFailed ? SpanStatusCode.ERROR : SpanStatusCode.UNSET },
+    links: links.map(place => ({ context: contextOf(place.traceId, place.spanId) })),
+    events: [],
+    ended: true,
+    duration: libraries.hrTimeDuration(startTime, endTime),
+    ...origin,
+    ...{ droppedAttributesCount: 0, droppedEventsCount: 0, droppedLinksCount: 0 },
+    spanContext: () => context,
+  };
+}
+
+function contextOf(traceId: string, spanId: string): SpanContext {
+  return { traceId, spanId, traceFlags: libraries.TraceFlags.SAMPLED };
 }

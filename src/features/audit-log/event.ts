@@ -23,8 +23,8 @@ export interface AuditEvent {
   readonly impersonatedUser: AuditUser | undefined;
   readonly sourceIPs: readonly string[] | undefined;
   readonly userAgent: string | undefined;
-  readonly objectRef: ObjectReference | undefined;
-  readonly responseStatus: ResponseStatus | undefined;
+  readonly objectRef: ReturnType<typeof objectReference>;
+  readonly responseStatus: ReturnType<typeof responseStatus> | undefined;
   readonly requestReceivedTimestamp: string;
   readonly stageTimestamp: string;
   readonly annotations: Readonly<Record<string, string>> | undefined;
@@ -36,24 +36,6 @@ export interface AuditUser {
   readonly uid?: string;
   readonly groups?: readonly string[];
   readonly extra?: Readonly<Record<string, readonly string[]>>;
-}
-
-interface ObjectReference {
-  readonly resource: string | undefined;
-  readonly namespace: string | undefined;
-  readonly name: string | undefined;
-  readonly apiGroup: string | undefined;
-  readonly apiVersion: string | undefined;
-  readonly subresource: string | undefined;
-}
-
-/** The fields of `metav1.Status` that the API server's own events have. */
-interface ResponseStatus {
-  readonly metadata: Record<string, never>;
-  readonly status?: 'Failure';
-  readonly message?: string;
-  readonly reason?: string;
-  readonly code?: number;
 }
 
 /** The user in the form of an event. */
@@ -69,7 +51,7 @@ export function auditUser(user: UserInfo | undefined): AuditUser {
 }
 
 /** The object of a resource request; undefined for other paths. */
-export function objectReference(info: RequestInfo): ObjectReference | undefined {
+export function objectReference(info: RequestInfo) {
   if (!info.isResourceRequest) return undefined;
   return {
     resource: info.resource || undefined,
@@ -82,12 +64,12 @@ export function objectReference(info: RequestInfo): ObjectReference | undefined 
 }
 
 /**
- * How a request ended.
+ * How a request ended, with the fields of `metav1.Status` that the API server's own events have.
  *
  * @param code HTTP status code that the client got; 0 if it got none.
  * @param failure Why the answer is not the API server's own, or is incomplete.
  */
-export function responseStatus(code: number, failure: Error | undefined): ResponseStatus {
+export function responseStatus(code: number, failure: Error | undefined) {
   if (code === 0) {
     return { metadata: {}, status: 'Failure', message: 'the connection ended before there was an answer' };
   }
@@ -104,18 +86,12 @@ export function responseStatus(code: number, failure: Error | undefined): Respon
   return { metadata: {}, status: 'Failure', message, ...(reason === '' ? {} : { reason }), code };
 }
 
-interface SourceIPs {
-  readonly addresses: readonly string[];
-  /** Whether X-Forwarded-For had more. */
-  readonly areCut: boolean;
-}
-
 /**
  * The addresses that a request comes from, in the API server's order (apimachinery `net.SourceIPs`): the last ones of X-Forwarded-For,
  * X-Real-Ip, the peer. A client controls the headers, but the last address is always the peer's. A peer on a Unix socket has no address;
- * then the result is undefined.
+ * then the result is undefined. They are cut if X-Forwarded-For had more.
  */
-export function sourceIPs(rawHeaders: RawHeaders, remoteAddress: string | undefined): SourceIPs | undefined {
+export function sourceIPs(rawHeaders: RawHeaders, remoteAddress: string | undefined) {
   const peer = ipOf(remoteAddress);
   if (peer === undefined) return undefined;
   const { list = '', isCut = false } = forwardedFor(rawHeaders) ?? {};

@@ -95,7 +95,8 @@ describe('the audit of a request', () => {
     audit.completed(403, new StatusError(403, 'not so'));
     assert.equal(events[0]?.auditID, 'given');
     assert.deepEqual(events[0]?.annotations, { 'kube-api-proxy/rejected-by': 'path' });
-    assert.equal(events[0]?.responseStatus?.reason, 'Forbidden');
+    const { reason } = events[0]?.responseStatus as { reason?: string };
+    assert.equal(reason, 'Forbidden');
   });
 
   it('says that nobody has verified the addresses that a header names', () => {

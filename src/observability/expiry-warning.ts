@@ -1,21 +1,14 @@
 import type { Logger } from './log/logger.js';
 
-const hour = 3_600_000;
-const day = 24 * hour;
-/** Milliseconds before a certificate expires. Each certificate gets one warning at each of them. */
-const thresholds = [7 * day, day, 0];
+const day = 24 * 3_600_000;
+/** The warnings begin this many milliseconds before a certificate expires. */
+const notice = 7 * day;
 
-/** A certificate that is watched, and the least threshold of its warnings so far. */
-interface Watched {
-  readonly notAfter: Date;
-  warned: number;
-}
-
-/** Warns of certificates that are about to expire. Checks once an hour, and immediately when another certificate comes into use. */
+/** Warns of certificates that expire soon, or have expired: when one comes into use, and once a day. */
 export class ExpiryWarnings {
   readonly #logger: Pick<Logger, 'warn'>;
   readonly #now: () => number;
-  readonly #watched = new Map<string, Watched>();
+  readonly #watched = new Map<string, Date>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(logger: Pick<Logger, 'warn'>, now: () => number = Date.now) {
@@ -29,31 +22,31 @@ export class ExpiryWarnings {
    * @param name The certificate in log messages, such as `the client certificate`.
    */
   watch(name: string, notAfter: Date | undefined): void {
-    if (notAfter === undefined) this.#watched.delete(name);
-    else if (notAfter.getTime() !== this.#watched.get(name)?.notAfter.getTime()) {
-      this.#watched.set(name, { notAfter, warned: Number.POSITIVE_INFINITY });
-    }
-    if (this.#timer !== undefined) this.#check();
+    const before = this.#watched.get(name);
+    this.#watched.delete(name);
+    if (notAfter === undefined) return;
+    this.#watched.set(name, notAfter);
+    const isAnother = before?.getTime() !== notAfter.getTime();
+    if (isAnother && this.#timer !== undefined) this.#check(name, notAfter);
   }
 
   /** Starts the checks. Before that there are no warnings. */
   start(): void {
-    this.#timer = setInterval(() => this.#check(), hour).unref();
-    this.#check();
+    const checkAll = () => {
+      for (const [name, notAfter] of this.#watched) this.#check(name, notAfter);
+    };
+    this.#timer = setInterval(checkAll, day).unref();
+    checkAll();
   }
 
   close(): void {
     clearInterval(this.#timer);
   }
 
-  #check(): void {
-    for (const [name, watched] of this.#watched) {
-      const left = watched.notAfter.getTime() - this.#now();
-      const passed = Math.min(...thresholds.filter(threshold => left < threshold), Number.POSITIVE_INFINITY);
-      if (passed >= watched.warned) continue;
-      watched.warned = passed;
-      const fields = { notAfter: watched.notAfter.toISOString(), daysLeft: Math.floor(left / day) };
-      this.#logger.warn(fields, `${name} ${left < 0 ? 'has expired' : 'expires soon'}`);
-    }
+  #check(name: string, notAfter: Date): void {
+    const left = notAfter.getTime() - this.#now();
+    if (left >= notice) return;
+    const fields = { notAfter: notAfter.toISOString(), daysLeft: Math.floor(left / day) };
+    this.#logger.warn(fields, `${name} ${left < 0 ? 'has expired' : 'expires soon'}`);
   }
 }

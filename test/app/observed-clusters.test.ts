@@ -56,8 +56,8 @@ it('a context that no longer exists has no warnings and no metrics', async t => 
   assert.deepEqual(await measured(), ['stays']);
   t.mock.timers.tick(2 * day);
   assert.deepEqual(
-    messages.map(line => (JSON.parse(line) as { msg: string }).msg),
-    ['the client certificate of context "stays" expires soon'],
+    new Set(messages.map(line => (JSON.parse(line) as { msg: string }).msg)),
+    new Set(['the client certificate of context "stays" expires soon']),
   );
 });
 

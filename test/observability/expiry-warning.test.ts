@@ -28,7 +28,6 @@ function create(t: TestContext) {
     },
     lines,
     messages: () => lines.map(({ msg, daysLeft }) => `${msg} ${daysLeft}`),
-    /** Lets time pass without a check; the next `watch` checks. */
     pass: (milliseconds: number) => {
       now += milliseconds;
     },
@@ -52,16 +51,6 @@ describe('the warning of an expiring client certificate', () => {
     );
   });
 
-  it('is logged once under a week, once under a day, and once after the end', t => {
-    const { warning, messages, pass } = create(t);
-    warning.start();
-    for (let passed = 0; passed < 10 * day; passed += hour) {
-      warning.watch(expiring(8 * day));
-      pass(hour);
-    }
-    assert.deepEqual(messages(), [`${soon} 6`, `${soon} 0`, 'the client certificate has expired -1']);
-  });
-
   it('is logged again for another certificate, and not for the same one read again', t => {
     const { warning, messages } = create(t);
     warning.start();
@@ -72,7 +61,7 @@ describe('the warning of an expiring client certificate', () => {
     assert.deepEqual(messages(), [`${soon} 2`, `${soon} 3`]);
   });
 
-  it('waits for the start, and is then only the most urgent one about what is already known', t => {
+  it('waits for the start', t => {
     const { warning, messages } = create(t);
     warning.watch(expiring(hour));
     assert.deepEqual(messages(), []);
@@ -81,22 +70,21 @@ describe('the warning of an expiring client certificate', () => {
     assert.deepEqual(messages(), [`${soon} 0`, 'the client certificate has expired -1']);
   });
 
-  it('is checked once an hour until it is closed', t => {
+  it('is repeated once a day, from a week before the end until it is closed', t => {
     t.mock.timers.enable({ apis: ['setInterval'] });
     const { warning, messages, pass } = create(t);
-    warning.watch(expiring(7 * day + hour / 2));
+    warning.watch(expiring(8.5 * day));
     warning.start();
-    const nextHour = (): void => {
-      pass(hour);
-      t.mock.timers.tick(hour);
-    };
-    assert.deepEqual(messages(), []);
-    nextHour();
-    nextHour();
-    assert.deepEqual(messages(), [`${soon} 6`]);
+    for (let days = 0; days < 10; days += 1) {
+      pass(day);
+      t.mock.timers.tick(day);
+    }
+    assert.deepEqual(messages(), [
+      ...[6, 5, 4, 3, 2, 1, 0].map(left => `${soon} ${left}`),
+      ...[-1, -2].map(left => `the client certificate has expired ${left}`),
+    ]);
     warning.close();
-    pass(7 * day);
-    nextHour();
-    assert.equal(messages().length, 1);
+    t.mock.timers.tick(day);
+    assert.equal(messages().length, 9);
   });
 });

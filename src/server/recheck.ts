@@ -8,46 +8,38 @@ import type { OpenRequest } from '../request/context.js';
 import { permitAgain } from '../reviews/impersonation-reviews.js';
 import { ReplacedError } from '../transport/access.js';
 
+type Answer<T> = T | Promise<T>;
+
 /** What may be asked again about an open request. */
-export interface Rechecks {
-  /** Whether the caller's credential is valid, and still that of the same user. */
-  readonly isStillKnown: Recheck;
-  /** Whether the caller may still act as the user that the request names. */
-  readonly mayStillAct: Recheck;
-  /** Both. */
-  readonly isStillLetIn: Recheck;
-}
+export type Rechecks = NonNullable<ReturnType<typeof createRechecks>>;
 
 /** Undefined if callers are not authenticated. */
-export function createRechecks({
-  authentication,
-  reviews,
-}: Pick<GuardParts, 'authentication' | 'reviews'>): Rechecks | undefined {
+export function createRechecks({ authentication, reviews }: Pick<GuardParts, 'authentication' | 'reviews'>) {
   if (authentication === undefined) return undefined;
-  const isStillKnown = (request: OpenRequest) =>
-    decided(() => {
-      const caller = request.caller as UserInfo;
-      const found = authentication.recheck(request);
-      return found instanceof Promise
-        ? found.then(user => isSameUser(user, caller))
-        : isSameUser(found, caller);
-    });
-  const mayStillAct = ({ cluster, endpoint, mount, caller, impersonated }: OpenRequest) => {
+  /** Whether the caller's credential is valid, and still that of the same user. */
+  const isStillKnown: Recheck = request =>
+    decided(() =>
+      then(authentication.recheck(request), user => isSameUser(user, request.caller as UserInfo)),
+    );
+  /** Whether the caller may still act as the user that the request names. */
+  const mayStillAct: Recheck = ({ cluster, endpoint, mount, caller, impersonated }) => {
     if (impersonated === undefined) return true;
     const impersonator = { caller: caller as UserInfo, cluster, endpoint, mount };
     return decided(() => permitAgain(reviews, impersonator, impersonated).then(() => true));
   };
-  const isStillLetIn = (request: OpenRequest) => {
-    const isKnown = isStillKnown(request);
-    return isKnown instanceof Promise
-      ? isKnown.then(known => known && mayStillAct(request))
-      : isKnown && mayStillAct(request);
-  };
+  /** Both. */
+  const isStillLetIn: Recheck = request =>
+    then(isStillKnown(request), isKnown => isKnown && mayStillAct(request));
   return { isStillKnown, mayStillAct, isStillLetIn };
 }
 
+/** What comes of an answer: at once, if the answer is there. */
+function then<T, R>(answer: Answer<T>, next: (answer: T) => Answer<R>): Answer<R> {
+  return answer instanceof Promise ? answer.then(next) : next(answer);
+}
+
 /** The answer; false for an error that is one: 401, 403, or the API server that has let the caller in is no longer in use. */
-function decided(ask: () => boolean | Promise<boolean>): boolean | Promise<boolean> {
+function decided(ask: () => Answer<boolean>): Answer<boolean> {
   try {
     const answer = ask();
     return answer instanceof Promise ? answer.catch(refused) : answer;

@@ -84,7 +84,7 @@ async function main(): Promise<void> {
     logger.warn('the filter is off: any web page that a user opens can use this port');
   }
 
-  const listening = await listen(program.app, options, withUmask);
+  const listening = await listen(program.app, options);
   if ('problem' in listening) return giveUp([named(listening.problem)]);
   const admin = await listenForAdmin(program.admin, options);
   if (admin !== undefined && 'problem' in admin) return giveUp([named(admin.problem)]);
@@ -109,7 +109,7 @@ function commandProgramOf(program: Program, options: Options): CommandProgram {
   return {
     ...program,
     async listen() {
-      const listening = await listen(program.app, options, withUmask);
+      const listening = await listen(program.app, options);
       if ('problem' in listening) return { problems: [listening.problem] };
       program.start();
       return listening;
@@ -169,15 +169,6 @@ function commandLogOf({ logLevel, logFormat }: Options, fd: number | undefined) 
 function fail(problems: readonly string[]): void {
   for (const problem of problems) process.stderr.write(`kube-api-proxy: ${problem}\n`);
   process.exitCode = 1;
-}
-
-async function withUmask(mask: number, run: () => Promise<unknown>): Promise<void> {
-  const before = process.umask(mask);
-  try {
-    await run();
-  } finally {
-    process.umask(before);
-  }
 }
 
 /** The log level after a SIGUSR2: one step closer to trace, or from trace back to the configured level. */

@@ -8,18 +8,11 @@ import type { Options } from '../options/table.js';
 /** The address of the listener, `host:port` as bound or the socket's path; or why it cannot listen. */
 export type Listening = { readonly address: string } | { readonly problem: string };
 
-/** Runs a function, during which files are created without these permissions. */
-export type WithUmask = (mask: number, run: () => Promise<unknown>) => Promise<void>;
-
 /** Bytes that fit into a `sockaddr_un` before its final zero (unix(7)). The system cuts a longer path short without an error. */
 const longestSocketPath = 107;
 
 /** Listens as --address and --port, or --unix-socket, say. From the first moment, only its owner can use a Unix socket. */
-export async function listen(
-  app: FastifyInstance,
-  options: Options,
-  withUmask: WithUmask,
-): Promise<Listening> {
+export async function listen(app: FastifyInstance, options: Options): Promise<Listening> {
   const { unixSocket, address, port } = options;
   try {
     if (unixSocket === '') {
@@ -30,7 +23,8 @@ export async function listen(
       return { problem: `--unix-socket: ${unixSocket} is longer than ${longestSocketPath} bytes` };
     }
     await removeStaleSocket(unixSocket);
-    await withUmask(0o177, () => app.listen({ path: unixSocket }));
+    const before = process.umask(0o177);
+    await app.listen({ path: unixSocket }).finally(() => process.umask(before));
     return { address: unixSocket };
   } catch (error) {
     const folder = unixSocket === '' ? undefined : await folderProblem(unixSocket);

@@ -1,7 +1,7 @@
 import { Cluster } from '../clusters/cluster.js';
 import type { ConfigurationOptions } from '../clusters/configuration.js';
 import type { Endpoint } from '../clusters/endpoint.js';
-import { type EndpointChange, type FollowOptions, followConfiguration } from '../clusters/follow.js';
+import { type FollowOptions, followConfiguration } from '../clusters/follow.js';
 import { type AddedCluster, ClusterRegistry } from '../clusters/registry.js';
 import type { Component } from '../feature.js';
 import { FollowedKubeconfig } from '../kubeconfig/followed-kubeconfig.js';
@@ -131,9 +131,9 @@ export class ObservedClusters implements Component {
       },
       interval: rereadInterval,
       ...(refuse !== undefined && { refuse }),
-      onReload(problems, change) {
+      onReload(problems, now, before) {
         if (name === '') metrics.reloaded(problems.length === 0);
-        if (problems.length === 0) logger.info(changesOf(change), 'configuration reloaded');
+        if (problems.length === 0) logger.info(changesOf(now, before), 'configuration reloaded');
         else logger.error({ problems }, 'configuration cannot be used; the last good one stays in use');
       },
     };
@@ -146,9 +146,8 @@ function nameOf(server: ServerAddress): string {
 }
 
 /** The context and the server of a configuration, as far as they are others than before. */
-function changesOf(change: EndpointChange | undefined): object {
-  if (change === undefined) return {};
-  const { before, now } = change;
+function changesOf(now: Endpoint | undefined, before: Endpoint | undefined): object {
+  if (now === undefined || before === undefined) return {};
   const server = nameOf(now.config.server);
   return {
     ...(now.context !== before.context && { context: now.context }),

@@ -10,16 +10,10 @@ import type { Endpoint } from './endpoint.js';
 /** How the changes of a configuration are followed. */
 export interface FollowOptions extends Omit<ConfigurationOptions, 'rereadFiles'> {
   readonly kubeconfig: FollowedKubeconfig;
-  /** Called after changed files were read. If there are problems, the last valid configuration stays in use. */
-  readonly onReload: (problems: readonly string[], change?: EndpointChange) => void;
+  /** Called after changed files were read. If there are problems, the last valid configuration stays in use; otherwise there are two endpoints. */
+  readonly onReload: (problems: readonly string[], now?: Endpoint, before?: Endpoint) => void;
   /** Milliseconds between two looks at the files. */
   readonly interval?: number | undefined;
-}
-
-/** An endpoint that takes the place of another one. */
-export interface EndpointChange {
-  readonly before: Endpoint;
-  readonly now: Endpoint;
 }
 
 /** Milliseconds that a request waits after a 401 until the files are read. Reading takes longer only if a file does not answer. */
@@ -59,7 +53,7 @@ export async function followConfiguration(
     onChange(next, before) {
       if ('problems' in next) return onReload(next.problems);
       if (before.source.name !== next.source.name) events.expires(before.source.name, undefined);
-      onReload([], { before, now: next });
+      onReload([], next, before);
     },
   });
   const unsubscribe = kubeconfig.whenRead(async () => {

@@ -25,18 +25,12 @@ it('the address for a browser is one that a browser on this machine can open', (
   }
 });
 
-/** What comes of listening with these flags, on the main listener and with these umasks, or on the admin listener. */
+/** What comes of listening with these flags, on the main listener or on the admin listener. */
 async function listenWith(t: TestContext, argv: readonly string[]) {
   const app = fastify();
   t.after(() => app.close());
   const { options } = parseOptions({ argv: ['--insecure-allow-unauthenticated', ...argv], env: {} });
-  const masks: number[] = [];
-  const withUmask = async (mask: number, run: () => Promise<unknown>) => {
-    masks.push(mask);
-    await run();
-  };
-  const isAdmin = options.adminPort !== undefined;
-  return { masks, ...(isAdmin ? await listenForAdmin(app, options) : await listen(app, options, withUmask)) };
+  return options.adminPort === undefined ? listen(app, options) : listenForAdmin(app, options);
 }
 
 it('the path of a Unix socket has at most 107 bytes, which is what the system takes', async t => {
@@ -44,7 +38,7 @@ it('the path of a Unix socket has at most 107 bytes, which is what the system ta
   for (const length of [107, 108]) {
     const path = join(folder, 'x'.repeat(length - folder.length - 1));
     const problem = `--unix-socket: ${path} is longer than 107 bytes`;
-    const listening = length === 107 ? { masks: [0o177], address: path } : { masks: [], problem };
+    const listening = length === 107 ? { address: path } : { problem };
     assert.deepEqual(await listenWith(t, [`--unix-socket=${path}`]), listening);
   }
 });
@@ -75,7 +69,7 @@ it('an address where the program cannot listen is a problem that names it, and w
     }),
     [[`--admin-port=${port}`, admin], `--admin-port: 127.0.0.1:${port} is already in use`],
   ] as const) {
-    const { masks: _, ...listening } = await listenWith(t, argv);
+    const listening = await listenWith(t, argv);
     assert.deepEqual(listening, { problem });
   }
   const { problem = '' } = (await listenWith(t, ['--admin-port=1', '--admin-address=192.0.2.1'])) as {
@@ -94,6 +88,9 @@ it('a Unix socket that nobody listens on is replaced', async t => {
   await once(gone, 'listening');
   await rename(first, path);
   gone.close();
-  assert.deepEqual(await listenWith(t, ['--unix-socket', path]), { masks: [0o177], address: path });
+  const umask = process.umask();
+  assert.deepEqual(await listenWith(t, ['--unix-socket', path]), { address: path });
+  assert.equal((await stat(path)).mode & 0o777, 0o600);
+  assert.equal(process.umask(), umask);
   assert.ok((await stat(path)).isSocket());
 });

@@ -44,9 +44,9 @@ async function start(t: TestContext, content: unknown, more: Partial<FollowOptio
   const endpoints: Endpoint[] = [];
   const options: FollowOptions = {
     ...{ kubeconfig: followed, env: {}, overrides: {}, events, interval },
-    onReload(given, change) {
+    onReload(given, now, before) {
       problems.push(given);
-      changes.push([change?.before.context, change?.now.context]);
+      changes.push([before?.context, now?.context]);
     },
     ...more,
   };

@@ -66,7 +66,7 @@ export async function startInProcess(
   if ('problems' in created) assert.fail([...problems, ...created.problems].join('\n'));
   program = created;
   assert.deepEqual(problems, []);
-  const bound = await listen(program.app, options, async (_mask, run) => void (await run()));
+  const bound = await listen(program.app, options);
   assert.ok('address' in bound, JSON.stringify(bound));
   const admin = await listenForAdmin(program.admin, options);
   if (admin !== undefined && 'address' in admin) log.info({ address: admin.address }, 'admin listener');

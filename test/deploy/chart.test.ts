@@ -9,7 +9,8 @@ import {
   type Problem,
   parseConfigurationFile,
 } from '../../src/features/common/configuration-file/parse.js';
-import { authenticationFile, readAuthenticators } from '../../src/features/oidc/configuration-file.js';
+import { readAuthenticators } from '../../src/features/oidc/configuration-file.js';
+import { authenticationFile } from '../../src/features/oidc/validation.js';
 import { manifestsOfChart } from '../support/documents/chart-manifests.js';
 import { helm, helmTest } from '../support/documents/helm.js';
 import { packageJson, projectFile } from '../support/project.js';
@@ -210,7 +211,7 @@ helmTest('the file of several issuers is followed, and its uids and extra fields
   const made = configured('a:');
   const file = followedFile(made, configured('b:'), authenticationFile);
   const entries = await readAuthenticators(file.content, file.report);
-  assert.equal(entries?.[0]?.entry.claimMappings.username.prefix, 'a:');
+  assert.equal(entries?.[0]?.entry.claimMappings.username?.prefix, 'a:');
   assert.deepEqual(
     only(made, 'Deployment').spec.template.spec.volumes?.map(({ name }) => name),
     ['tls', 'authentication'],

@@ -1,11 +1,11 @@
 import { isAbsolute } from 'node:path';
 import { parseDuration } from '../../lib/value-type.js';
 import type { Path } from '../../lib/yaml-document.js';
-import type { FileFormat, Report } from '../common/configuration-file/parse.js';
+import type { ContentOf, FileFormat, Report } from '../common/configuration-file/parse.js';
 import type { MatchCondition, WebhookConfiguration } from './configuration.js';
 
 /** The API server's file of authorizers. */
-export const authorizationFile: FileFormat = {
+export const authorizationFile = {
   kind: 'AuthorizationConfiguration',
   versions: ['v1', 'v1beta1'],
   fields: {
@@ -28,31 +28,11 @@ export const authorizationFile: FileFormat = {
       },
     ],
   },
-};
+} as const satisfies FileFormat;
 
-/** What the file may have. */
-interface FileContent {
-  readonly authorizers?: readonly Authorizer[];
-}
-
-interface Authorizer {
-  readonly type?: string;
-  readonly name?: string;
-  readonly webhook?: Webhook;
-}
-
-interface Webhook {
-  readonly authorizedTTL?: string;
-  readonly cacheAuthorizedRequests?: boolean;
-  readonly unauthorizedTTL?: string;
-  readonly cacheUnauthorizedRequests?: boolean;
-  readonly timeout?: string;
-  readonly subjectAccessReviewVersion?: string;
-  readonly matchConditionSubjectAccessReviewVersion?: string;
-  readonly failurePolicy?: string;
-  readonly connectionInfo?: { readonly type?: string; readonly kubeConfigFile?: string };
-  readonly matchConditions?: readonly { readonly expression?: string }[];
-}
+type FileContent = ContentOf<typeof authorizationFile.fields>;
+type Authorizer = NonNullable<FileContent['authorizers']>[number];
+type Webhook = NonNullable<Authorizer['webhook']>;
 
 /** An entry that can be used, without its server. */
 export interface ValidWebhook extends Omit<WebhookConfiguration, 'server'> {

@@ -1,48 +1,11 @@
-import type { FileFormat, Report } from '../common/configuration-file/parse.js';
+import type { Report } from '../common/configuration-file/parse.js';
 import {
   type AuthenticationConfiguration,
+  type FileContent,
   type PrefixedClaimOrExpression,
   type ValidAuthenticator,
   validate,
 } from './validation.js';
-
-const claimOrExpression = { claim: 'a string', expression: 'a string' } as const;
-const prefixed = { ...claimOrExpression, prefix: 'a string' } as const;
-const rule = { expression: 'a string', message: 'a string' } as const;
-
-/** The API server's file of issuers. */
-export const authenticationFile: FileFormat = {
-  kind: 'AuthenticationConfiguration',
-  versions: ['v1', 'v1beta1'],
-  fields: {
-    jwt: [
-      {
-        issuer: {
-          url: 'a string',
-          discoveryURL: 'a string',
-          certificateAuthority: 'a string',
-          audiences: ['a string'],
-          audienceMatchPolicy: 'a string',
-        },
-        claimValidationRules: [{ ...rule, claim: 'a string', requiredValue: 'a string' }],
-        claimMappings: {
-          username: prefixed,
-          groups: prefixed,
-          uid: claimOrExpression,
-          extra: [{ key: 'a string', valueExpression: 'a string' }],
-        },
-        userValidationRules: [rule],
-      },
-    ],
-    anonymous: { enabled: 'true or false', conditions: [{ path: 'a string' }] },
-  },
-};
-
-/** What the file may have. */
-interface FileContent {
-  readonly jwt?: readonly object[];
-  readonly anonymous?: { readonly enabled?: boolean };
-}
 
 /** Reads a file that has the right fields. What is reported cannot be used. */
 export function readAuthenticators(content: object, report: Report): Promise<readonly ValidAuthenticator[]> {

@@ -39,7 +39,7 @@ export const openIdConnect = {
 
   async create(options, { metrics, logger, env, clock, callerRules, rereadInterval }, reloaded) {
     if (!isOn(options)) return undefined;
-    const [{ Issuers }, { validate }, { TokenCache, userOf }] = await Promise.all([
+    const [{ Issuers }, { authenticationFile, validate }, { TokenCache, userOf }] = await Promise.all([
       import('./issuers.js'),
       import('./validation.js'),
       import('../common/token-cache.js'),
@@ -61,11 +61,10 @@ export const openIdConnect = {
     });
     let followed: FollowedFile | undefined;
     if (isFile) {
-      const [{ followConfigurationFile }, { authenticationFile, readAuthenticators, collisions }] =
-        await Promise.all([
-          import('../common/configuration-file/follow.js'),
-          import('./configuration-file.js'),
-        ]);
+      const [{ followConfigurationFile }, { readAuthenticators, collisions }] = await Promise.all([
+        import('../common/configuration-file/follow.js'),
+        import('./configuration-file.js'),
+      ]);
       const found = await followConfigurationFile({
         ...{ flag: '--authentication-config', file, format: authenticationFile, subject: 'issuers' },
         read: readAuthenticators,

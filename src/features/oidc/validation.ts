@@ -2,73 +2,62 @@ import { loadCertificateAuthority } from '../../certificates/certificate-authori
 import { issuerProblem } from '../../lib/issuer-url.js';
 import { readWhole } from '../../lib/read-file.js';
 import type { Path } from '../../lib/yaml-document.js';
-import type { Report } from '../common/configuration-file/parse.js';
+import type { ContentOf, FileFormat, Report } from '../common/configuration-file/parse.js';
 import type { Expression, Variable } from './expressions.js';
 import type { ClaimMapping, Rule, Source } from './mapping.js';
 
-/**
- * `AuthenticationConfiguration` of apiserver.config.k8s.io, v1 and v1beta1, without what the gateway does not have (`anonymous`,
- * `egressSelectorType`). The --oidc-* flags make one with one entry.
- */
-export interface AuthenticationConfiguration {
-  readonly jwt: readonly JwtAuthenticator[];
-}
+const claimOrExpression = { claim: 'a string', expression: 'a string' } as const;
+const prefixed = { ...claimOrExpression, prefix: 'a string' } as const;
+const rule = { expression: 'a string', message: 'a string' } as const;
+
+/** The API server's file of issuers. */
+export const authenticationFile = {
+  kind: 'AuthenticationConfiguration',
+  versions: ['v1', 'v1beta1'],
+  fields: {
+    jwt: [
+      {
+        issuer: {
+          url: 'a string',
+          discoveryURL: 'a string',
+          certificateAuthority: 'a string',
+          audiences: ['a string'],
+          audienceMatchPolicy: 'a string',
+        },
+        claimValidationRules: [{ ...rule, claim: 'a string', requiredValue: 'a string' }],
+        claimMappings: {
+          username: prefixed,
+          groups: prefixed,
+          uid: claimOrExpression,
+          extra: [{ key: 'a string', valueExpression: 'a string' }],
+        },
+        userValidationRules: [rule],
+      },
+    ],
+    anonymous: { enabled: 'true or false', conditions: [{ path: 'a string' }] },
+  },
+} as const satisfies FileFormat;
+
+export type FileContent = ContentOf<typeof authenticationFile.fields>;
+type JwtContent = NonNullable<FileContent['jwt']>[number];
+type ClaimMappings = NonNullable<JwtContent['claimMappings']>;
+type ClaimOrExpression = NonNullable<ClaimMappings['uid']>;
+/** Where a field of the user comes from. The prefix goes with the claim, and without change before each value. */
+export type PrefixedClaimOrExpression = NonNullable<ClaimMappings['username']>;
 
 /** One issuer, which of its tokens are accepted, and how their claims become a user. */
-interface JwtAuthenticator {
-  readonly issuer: Issuer;
-  readonly claimValidationRules?: readonly ClaimValidationRule[];
+interface JwtAuthenticator extends JwtContent {
+  readonly issuer: NonNullable<JwtContent['issuer']> & {
+    readonly url: string;
+    /** A token must be for one of these. */
+    readonly audiences: readonly string[];
+  };
   readonly claimMappings: ClaimMappings;
-  readonly userValidationRules?: readonly UserValidationRule[];
 }
 
-interface Issuer {
-  readonly url: string;
-  /** Where the discovery document is, if it is not below `url`. */
-  readonly discoveryURL?: string;
-  /** PEM of the authorities of the issuer's certificate; by default the well-known ones. */
-  readonly certificateAuthority?: string;
-  /** A token must be for one of these. */
-  readonly audiences: readonly string[];
-  readonly audienceMatchPolicy?: string;
-}
-
-/** A claim with its value, or an expression that must be true. */
-interface ClaimValidationRule {
-  readonly claim?: string;
-  readonly requiredValue?: string;
-  readonly expression?: string;
-  readonly message?: string;
-}
-
-interface ClaimMappings {
-  readonly username: PrefixedClaimOrExpression;
-  readonly groups?: PrefixedClaimOrExpression;
-  readonly uid?: ClaimOrExpression;
-  readonly extra?: readonly ExtraMapping[];
-}
-
-/** Where a field of the user comes from. */
-interface ClaimOrExpression {
-  readonly claim?: string;
-  readonly expression?: string;
-}
-
-/** The prefix goes with the claim, and without change before each value. */
-export interface PrefixedClaimOrExpression extends ClaimOrExpression {
-  readonly prefix?: string;
-}
-
-/** The values of an extra field. */
-interface ExtraMapping {
-  readonly key: string;
-  readonly valueExpression: string;
-}
-
-/** An expression about the user that must be true. */
-interface UserValidationRule {
-  readonly expression: string;
-  readonly message?: string;
+/** The issuers of a file, or the one that the --oidc-* flags describe. */
+export interface AuthenticationConfiguration {
+  readonly jwt: readonly JwtAuthenticator[];
 }
 
 /** An entry of the configuration that can be used, and its compiled expressions. */
@@ -215,7 +204,7 @@ class MappingCompiler {
     return undefined;
   }
 
-  #extra(extra: readonly ExtraMapping[], path: Path): ClaimMapping['extra'] {
+  #extra(extra: NonNullable<ClaimMappings['extra']>, path: Path): ClaimMapping['extra'] {
     const keys = extra.map(({ key = '' }) => key);
     return extra.flatMap(({ valueExpression = '' }, index) => {
       const key = keys[index] as string;

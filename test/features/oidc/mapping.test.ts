@@ -6,9 +6,10 @@ import {
   type Problem,
   parseConfigurationFile,
 } from '../../../src/features/common/configuration-file/parse.js';
-import { authenticationFile, readAuthenticators } from '../../../src/features/oidc/configuration-file.js';
+import { readAuthenticators } from '../../../src/features/oidc/configuration-file.js';
 import { compileExpression } from '../../../src/features/oidc/expressions.js';
 import { type ClaimMapping, userOfClaims } from '../../../src/features/oidc/mapping.js';
+import { authenticationFile } from '../../../src/features/oidc/validation.js';
 import type { JsonObject } from '../../../src/lib/json.js';
 import { configurations, type JwtConfiguration } from './jwt-configurations.js';
 

@@ -9,7 +9,7 @@ const options = { ...presets, oidcIssuerUrl: 'https://issuer.example', oidcClien
 describe('the options for an issuer', () => {
   it('put the issuer before names that are not emails, unless they say otherwise', () => {
     const prefixOf = (more: object) =>
-      configurationOf({ ...options, ...more }).jwt[0]?.claimMappings.username.prefix;
+      configurationOf({ ...options, ...more }).jwt[0]?.claimMappings.username?.prefix;
     assert.equal(prefixOf({}), 'https://issuer.example#');
     assert.equal(prefixOf({ oidcUsernameClaim: 'email' }), '');
     assert.equal(prefixOf({ oidcUsernamePrefix: '-' }), '');

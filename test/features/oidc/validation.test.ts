@@ -4,11 +4,8 @@ import {
   type Problem,
   parseConfigurationFile,
 } from '../../../src/features/common/configuration-file/parse.js';
-import {
-  authenticationFile,
-  collisions,
-  readAuthenticators,
-} from '../../../src/features/oidc/configuration-file.js';
+import { collisions, readAuthenticators } from '../../../src/features/oidc/configuration-file.js';
+import { authenticationFile } from '../../../src/features/oidc/validation.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 
 const issuer = { url: 'https://a.example', audiences: ['gateway'] };

@@ -6,6 +6,15 @@ import { type Path, parseYaml, spell } from '../../../lib/yaml-document.js';
 /** What a field may be: one of these values, a list of one shape, or an object that has no other fields. */
 type Shape = keyof typeof scalars | readonly [Shape] | { readonly [field: string]: Shape };
 
+/** What a file of this shape has: any field may be missing. */
+export type ContentOf<S> = S extends 'true or false'
+  ? boolean
+  : S extends string
+    ? string
+    : S extends readonly [infer Item]
+      ? readonly ContentOf<Item>[]
+      : { readonly [Field in keyof S]?: ContentOf<S[Field]> };
+
 const scalars = {
   'a string': (value: unknown) => typeof value === 'string',
   'true or false': (value: unknown) => typeof value === 'boolean',

@@ -35,19 +35,6 @@ export function memberSpan(text: string, start: number, name: string): Span | un
   return found;
 }
 
-/** The elements of an array in a JSON string, which begins at `start`. Otherwise like `memberSpan`. */
-export function elementSpans(text: string, start: number): Span[] {
-  const spans: Span[] = [];
-  let at = spaceEnd(text, start + 1);
-  while (text[at] !== ']') {
-    const end = valueEnd(text, at);
-    spans.push({ start: at, end });
-    const next = spaceEnd(text, end);
-    at = text[next] === ',' ? spaceEnd(text, next + 1) : next;
-  }
-  return spans;
-}
-
 /**
  * Whether no object in a JSON string has two members of one name, and nothing has more levels than these. In linear time: each colon outside
  * of a string is one member of the text.

@@ -1,120 +1,100 @@
 import type { Cluster } from '../../clusters/cluster.js';
 import { get } from '../../clusters/own-request.js';
 import { hasOneReading } from '../../guard/one-reading.js';
+import { fieldValue } from '../../http/header-fields.js';
 import { builtInResources } from '../../kubernetes/built-in-resources.js';
 import type { RequestInfo } from '../../kubernetes/request-info.js';
 import type { Clock } from '../../lib/clock.js';
 import { isObject, type JsonObject, parseObject } from '../../lib/json.js';
+import { RecentNames } from '../../lib/recent-names.js';
 import { hasWatchPath } from '../../reviews/attributes.js';
-import { FollowedList, type ObjectChange } from '../common/followed-list.js';
-import type { CommonApis } from './watch-route.js';
 import type { LocalApi } from './watch-to-share.js';
 
 const apiServices = '/apis/apiregistration.k8s.io/v1/apiservices';
+/** Names of APIServices: a version and a group, of which clients choose both. */
+const pattern = /^[a-z][a-z0-9-]*\.[a-z0-9.-]*$/;
 /** Milliseconds that an answer about one APIService may take. */
 const timeout = 2_000;
+/** For how many milliseconds a yes counts for clients that join, and a no for all. */
+const [remembersYes, remembersNo] = [10_000, 60_000];
+/** How many APIs are remembered with each answer. */
+const most = 1_000;
 /**
  * For how many milliseconds an API that is not built in must have been local. Each API server decides by itself where it sends a request, and
  * some may know of a change later than others.
  */
 const settled = 60_000;
 
-/** What is kept of an APIService. */
-interface ApiService {
-  readonly isLocal: boolean;
-  /** When the proxy saw its last change, on the monotonic clock. */
-  readonly since: number;
-}
-
 /**
  * Which APIs of a cluster its API server serves itself: those whose APIService has no service (kube-aggregator). Behind another server, a
- * user may see other bytes than their neighbour. If the proxy may not read APIServices, these are the built-in ones.
+ * user may see other bytes than their neighbour. If the proxy may not get APIServices, these are the built-in ones.
  */
 export class LocalApis {
   readonly #cluster: Cluster;
-  readonly #clock: Clock;
-  readonly #services: FollowedList<ApiService>;
-  readonly #apis = new Map<string, LocalApi>();
-  #onGone: (api: LocalApi) => void = () => {};
+  readonly #local: RecentNames;
+  readonly #others: RecentNames;
+  /** Whether the proxy may not get APIServices. */
+  isForbidden = false;
 
   constructor(cluster: Cluster, clock: Clock) {
     this.#cluster = cluster;
-    this.#clock = clock;
-    this.#services = new FollowedList({
-      ...{ cluster, clock },
-      path: apiServices,
-      keep: object => ({ isLocal: isLocal(object), since: clock.monotonic() }),
-      changed: change => this.#onChange(change),
-    });
-    cluster.attach(this.#services);
+    this.#local = new RecentNames(clock, remembersYes, most);
+    this.#others = new RecentNames(clock, remembersNo, most);
   }
 
-  follow(): void {
-    this.#services.follow();
-  }
-
-  /** Sets the callback for APIs that the API server no longer serves itself. */
-  whenGone(callback: (api: LocalApi) => void): void {
-    this.#onGone = callback;
-  }
-
-  /** Whether the proxy may not read APIServices. */
-  get isForbidden(): boolean {
-    return this.#services.isForbidden;
-  }
-
-  /** Undefined if another server may answer, as far as is known now. */
-  of({
-    apiGroup: group,
-    apiVersion: version,
-  }: Pick<RequestInfo, 'apiGroup' | 'apiVersion'>): LocalApi | undefined {
-    this.follow();
-    const isBuiltIn = Object.hasOwn(builtInResources, group === '' ? version : `${group}/${version}`);
+  /** The API of a request; undefined if it is known that another server answers, and for what users never share. */
+  of(info: RequestInfo): LocalApi | undefined {
+    const { apiGroup: group, apiVersion: version } = info;
     const name = `${version}.${group}`;
-    return this.#isLocal(name, isBuiltIn) ? this.#apiOf(name) : undefined;
+    const isSecret = group === '' && info.resource === 'secrets';
+    // Authorizers see no selectors on `/watch/` paths.
+    if (isSecret || hasWatchPath(info) || !hasOneReading(info)) return undefined;
+    if (!pattern.test(name) || this.#others.has(name)) return undefined;
+    const isBuiltIn = Object.hasOwn(builtInResources, group === '' ? version : `${group}/${version}`);
+    const confirm = () => this.#confirm(name, isBuiltIn);
+    return { confirm, isLocal: () => this.#local.has(name) || confirm() };
   }
 
-  #isLocal(name: string, isBuiltIn: boolean): boolean {
-    const { isSynced, problem } = this.#services;
-    if (!isSynced) return isBuiltIn;
-    const service = this.#services.get(name);
-    if (service?.isLocal !== true) return false;
-    return isBuiltIn || (problem === undefined && this.#clock.monotonic() - service.since >= settled);
+  /** Finds out whether the proxy may get APIServices. */
+  probe(): void {
+    this.#confirm('v1.', true);
   }
 
-  #apiOf(name: string): LocalApi {
-    let api = this.#apis.get(name);
-    if (api === undefined) {
-      api = { confirm: () => this.isForbidden || this.#confirm(name) };
-      this.#apis.set(name, api);
-    }
-    return api;
+  async #confirm(name: string, isBuiltIn: boolean): Promise<boolean> {
+    const isLocal = await this.#ask(name, isBuiltIn);
+    if (isLocal === false) this.#others.add(name);
+    else if (isLocal) this.#local.add(name);
+    return isLocal ?? false;
   }
 
-  /** Asks the API server now. */
-  async #confirm(name: string): Promise<boolean> {
+  /** Undefined if there is no answer. */
+  async #ask(name: string, isBuiltIn: boolean): Promise<boolean | undefined> {
     try {
-      const { status, text } = await get(this.#cluster, `${apiServices}/${name}`, { timeout });
-      return status === 200 && isLocal(parseObject(text) ?? {});
+      const { status, headers, text } = await get(this.#cluster, `${apiServices}/${name}`, { timeout });
+      this.isForbidden = status === 403;
+      if (status === 403) return isBuiltIn;
+      if (status !== 200) return undefined;
+      const { spec, metadata } = parseObject(text) ?? {};
+      const isLocal = isObject(spec) && (spec['service'] ?? null) === null;
+      const now = Date.parse(fieldValue(headers, 'date') ?? '');
+      return isLocal && (isBuiltIn || now - lastChange(metadata) >= settled);
     } catch {
-      return false;
+      return undefined;
     }
-  }
-
-  #onChange({ key, after }: ObjectChange<ApiService>): void {
-    const api = this.#apis.get(key);
-    if (api !== undefined && after?.isLocal !== true) this.#onGone(api);
   }
 }
 
-function isLocal({ spec }: JsonObject): boolean {
-  return isObject(spec) && (spec['service'] ?? null) === null;
+/** When an object was made, or changed for the last time, in milliseconds since 1970; NaN if it does not say it. */
+function lastChange(metadata: unknown): number {
+  const { creationTimestamp, managedFields } = isObject(metadata) ? metadata : ({} as JsonObject);
+  const changes = Array.isArray(managedFields) ? managedFields : [];
+  return Math.max(...[creationTimestamp, ...changes.map(({ time }) => time)].map(time => Date.parse(time)));
 }
 
 const forbidden =
-  "--share-watches-across-users: the proxy's identity may not list and watch APIServices (apiregistration.k8s.io), so watches of custom resources are shared within each user alone";
+  "--share-watches-across-users: the proxy's identity may not get APIServices (apiregistration.k8s.io), so watches of custom resources are shared within each user alone";
 
-/** Which watches all users share who may watch the same: those of APIs that their API server serves itself, except of Secrets. */
+/** Which watches all users share who may watch the same, in each cluster: those of APIs that their API server serves itself, except of Secrets. */
 export class AcrossUsers {
   readonly #clock: Clock;
   readonly #ofClusters = new Map<Cluster, LocalApis>();
@@ -123,19 +103,13 @@ export class AcrossUsers {
     this.#clock = clock;
   }
 
-  /** Begins to follow the APIs of a cluster. */
-  apisOf(cluster: Cluster): CommonApis {
-    const apis = this.#localApis(cluster);
-    apis.follow();
-    return { of: info => apiOf(apis, info), whenGone: callback => apis.whenGone(callback) };
-  }
-
-  #localApis(cluster: Cluster): LocalApis {
+  apisOf(cluster: Cluster): LocalApis {
     let apis = this.#ofClusters.get(cluster);
     if (apis === undefined) {
       apis = new LocalApis(cluster, this.#clock);
       this.#ofClusters.set(cluster, apis);
       cluster.attach({ close: () => this.#ofClusters.delete(cluster), destroy() {} });
+      apis.probe();
     }
     return apis;
   }
@@ -143,10 +117,4 @@ export class AcrossUsers {
   warnings(): readonly string[] {
     return [...this.#ofClusters.values()].some(({ isForbidden }) => isForbidden) ? [forbidden] : [];
   }
-}
-
-/** Authorizers see no selectors on `/watch/` paths. */
-function apiOf(apis: LocalApis, info: RequestInfo): LocalApi | undefined {
-  const isSecret = info.apiGroup === '' && info.resource === 'secrets';
-  return isSecret || hasWatchPath(info) || !hasOneReading(info) ? undefined : apis.of(info);
 }

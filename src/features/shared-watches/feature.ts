@@ -92,7 +92,7 @@ export const sharedWatches = {
     const acrossUsers = new AcrossUsers(clock);
     return {
       route: createWatchRoute(buffer, common, of => acrossUsers.apisOf(of)),
-      start: () => acrossUsers.apisOf(cluster),
+      start: () => void acrossUsers.apisOf(cluster),
       warnings: () => acrossUsers.warnings(),
       // Watches end with their cluster.
       close() {},

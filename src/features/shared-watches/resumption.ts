@@ -31,13 +31,11 @@ interface Owner {
 export class Resumption implements RoundTrip {
   readonly #client: SharingClient;
   readonly #owner: Owner;
+  readonly #lost: SharedWatch;
+  readonly #error: LostError;
+  readonly #before: Before;
   /** The watch that was lost, or the last one that was tried. */
   #watch: SharedWatch;
-  readonly #key: string;
-  readonly #error: LostError;
-  readonly #columns: Buffer | undefined;
-  readonly #contentType: string | undefined;
-  readonly #before: Before;
   /** Why the client cannot go on yet. */
   #failure: Error;
   #watcher: Watcher | undefined;
@@ -51,10 +49,8 @@ export class Resumption implements RoundTrip {
   constructor(client: SharingClient, lost: SharedWatch, error: LostError, before: Before, owner: Owner) {
     this.#client = client;
     this.#owner = owner;
+    this.#lost = lost;
     this.#watch = lost;
-    this.#key = lost.key;
-    this.#columns = lost.columns;
-    this.#contentType = lost.contentType;
     this.#error = error;
     this.#failure = error;
     this.#before = before;
@@ -80,7 +76,7 @@ export class Resumption implements RoundTrip {
     const request = await this.#client.request();
     if (this.#isOver) return;
     // Another user, or none who can share.
-    if (request?.key !== this.#key) throw new ReplacedError();
+    if (request?.key !== this.#lost.key) throw new ReplacedError();
     this.#user = senderKey(request.sender);
     const mayGoOn = await this.#client.mayGoOn(request);
     if (this.#isOver) return;
@@ -90,7 +86,8 @@ export class Resumption implements RoundTrip {
 
   async #join(request: WatchToShare): Promise<void> {
     const { shared, parts } = this.#client;
-    const watch = shared.find(request, this.#before.version, this.#columns);
+    const { version } = this.#before;
+    const watch = shared.find(request, version, this.#lost.columns);
     if (watch === undefined) {
       this.#fail(this.#failure);
       return;
@@ -102,8 +99,7 @@ export class Resumption implements RoundTrip {
     if (!watch.isOpen) await watcher.opened();
     if (this.#isOver) return;
     if (isFirst) parts.observer.resumed(this.#error.loss);
-    const former = { contentType: this.#contentType, columns: this.#columns, version: this.#before.version };
-    const hasMoved = this.#client.move(watcher, watch, former, () => {
+    const hasMoved = this.#client.move(watcher, watch, { from: this.#lost, version }, () => {
       this.#over();
       this.#owner.moved(watcher);
       return { ...this.#before, isPaused: this.#isPaused };

@@ -6,7 +6,7 @@ import { SharedWatch } from './shared-watch.js';
 import type { ClientObserver, TripParts } from './sharing-client.js';
 import { SharingTrip } from './sharing-trip.js';
 import { ColumnsChangedError } from './table-events.js';
-import { type LocalApi, senderKey, type WatchRequest, type WatchToShare } from './watch-to-share.js';
+import { senderKey, type WatchRequest, type WatchToShare } from './watch-to-share.js';
 
 /** The most shared watches with the same key. Each of them began at an earlier version than those before it; new clients join the largest. */
 const mostOfOneKind = 10;
@@ -53,19 +53,10 @@ export class SharedWatches {
     this.#isClosed = true;
   }
 
-  /** Ends the clients of all watches of an API that the API server no longer serves itself. */
-  expel(api: LocalApi): void {
-    for (const watch of this.#all) if (watch.api === api) watch.expel();
-  }
-
   /** Cuts all clients of shared watches. */
   destroy(): void {
     this.#isClosed = true;
-    for (const watch of this.#all) watch.close();
-  }
-
-  get #all(): SharedWatch[] {
-    return [...this.#watches.values()].flat();
+    for (const watch of [...this.#watches.values()].flat()) watch.close();
   }
 
   /**

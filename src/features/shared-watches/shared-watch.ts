@@ -141,12 +141,6 @@ export class SharedWatch implements AttemptOwner, BodySink, WatchSource {
     else if (this.#watchers.size === 0) this.ring.clear();
   }
 
-  /** Ends all clients now: the API server no longer serves the API of the watch itself. */
-  expel(): void {
-    this.#end('end');
-    for (const watcher of this.#watchers) if (watcher.hasBegun) watcher.end();
-  }
-
   call(watcher: Watcher): void {
     this.#parts.turns.call(watcher);
     this.#parts.turns.run();

@@ -108,7 +108,7 @@ export class SharingClient {
   move(
     watcher: Watcher,
     watch: SharedWatch,
-    { contentType, columns, version }: Former & Pick<Before, 'version'>,
+    { from: { contentType, columns }, version }: { readonly from: Former; readonly version: string },
     leave: () => Omit<Before, 'version'>,
   ): boolean {
     const isSame = watch.contentType === contentType && watch.mayHaveColumns(columns);

@@ -74,8 +74,9 @@ export class SharingTrip implements RoundTrip {
     const isAsked = wasOpen || request.api !== undefined;
     const { question } = request.api === undefined ? watch : request;
     const isCertain = !isAsked || (await this.#isCertain(question));
+    const isLocal = !wasOpen || (await (request.api?.isLocal() ?? true));
     if (this.#isAborted) return;
-    if (isCertain && this.#client.begin(watcher, watch)) observer.joined(how);
+    if (isCertain && isLocal && this.#client.begin(watcher, watch)) observer.joined(how);
     else {
       watcher.abort();
       this.#goAlone(isCertain ? 'own' : 'refused');
@@ -137,10 +138,14 @@ export class SharingTrip implements RoundTrip {
     return this.#wait(stream, request, isOpen);
   }
 
-  /** Whether the client's credential is still valid, and its user may watch. Throws nothing: a promise may reject if nobody says it. */
-  #mayMove({ question }: WatchToShare): boolean | Promise<boolean> {
+  /** Whether the client's credential is still valid, its user may watch, and the API server serves the API itself. Throws nothing: a promise may reject if nobody says it. */
+  #mayMove({ question, api }: WatchToShare): boolean | Promise<boolean> {
+    const { parts, asked } = this.#client;
+    const isLocal = () => api?.isLocal() ?? true;
     try {
-      return this.#client.parts.rights.check(question, this.#client.asked.request.isStillValid);
+      const mayWatch = parts.rights.check(question, asked.request.isStillValid);
+      if (mayWatch instanceof Promise) return mayWatch.then(may => may && isLocal());
+      return mayWatch && isLocal();
     } catch {
       return false;
     }
@@ -161,8 +166,7 @@ export class SharingTrip implements RoundTrip {
   }
 
   #move(stream: InitialStream, watch: SharedWatch, watcher: Watcher, version: string): boolean {
-    const { contentType, columns } = stream;
-    return this.#client.move(watcher, watch, { contentType, columns, version }, () => {
+    return this.#client.move(watcher, watch, { from: stream, version }, () => {
       const body = stream.leave();
       const { age, isPaused } = stream;
       this.#trip = watcher;

@@ -1,6 +1,5 @@
 import type { Cluster } from '../../clusters/cluster.js';
 import type { RawHeaders } from '../../http/header-fields.js';
-import type { RequestInfo } from '../../kubernetes/request-info.js';
 import { saysWho } from '../../proxy/headers.js';
 import type { CreateRoute, OpenCallers } from '../../proxy/route.js';
 import type { OpenRequest } from '../../request/context.js';
@@ -8,27 +7,20 @@ import { attributesOf } from '../../reviews/attributes.js';
 import type { Reviews } from '../../reviews/reviews.js';
 import type { ResponseSink } from '../../transport/round-trip.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
+import type { LocalApis } from './across-users.js';
 import { RingBudget } from './event-ring.js';
 import { type OwnRights, Rights } from './rights.js';
 import { SharedWatches } from './share-watches.js';
 import type { SharedWatchParts } from './shared-watch.js';
 import { Turns } from './turns.js';
-import type { LocalApi, WatchRequest } from './watch-to-share.js';
+import type { WatchRequest } from './watch-to-share.js';
 import { acceptedHandshake, withoutHandshake } from './websockets/handshake.js';
 import { Messages, WebSocketClient } from './websockets/websocket-client.js';
-
-/** The APIs of a cluster whose watches users share with each other. */
-export interface CommonApis {
-  /** Undefined if only watches of the same user share. */
-  of(info: RequestInfo): LocalApi | undefined;
-  /** Sets the callback for APIs that are none of them any longer. */
-  whenGone(callback: (api: LocalApi) => void): void;
-}
 
 /** The watches of one cluster. */
 interface ClusterWatches {
   readonly watches: SharedWatches;
-  readonly apis: CommonApis | undefined;
+  readonly apis: LocalApis | undefined;
 }
 
 /**
@@ -44,7 +36,7 @@ export function createWatchRoute(
     readonly reviews: Reviews;
     readonly missingRights: OwnRights;
   },
-  apisOf?: (cluster: Cluster) => CommonApis,
+  apisOf?: (cluster: Cluster) => LocalApis,
 ): CreateRoute {
   const common = { ...options, budget: new RingBudget(buffer), turns: new Turns(), random: Math.random };
   const ofClusters = new WeakMap<Cluster, ClusterWatches>();
@@ -52,7 +44,6 @@ export function createWatchRoute(
     const apis = apisOf?.(cluster);
     const rights = new Rights(options.reviews, options.missingRights, options.clock);
     const watches = new SharedWatches({ ...common, rights, source: cluster });
-    apis?.whenGone(api => watches.expel(api));
     cluster.attach(watches);
     return { watches, apis };
   };

@@ -31,10 +31,12 @@ export interface WatchRequest {
   readonly api?: LocalApi | undefined;
 }
 
-/** An API that an API server serves itself, as far as the proxy knows. */
+/** An API that an API server serves itself, as far as the proxy knows: no client may get anything before that is confirmed. */
 export interface LocalApi {
-  /** Whether the API server says so still. False if it does not answer. */
+  /** Whether the API server says so now. False if it does not answer. Never rejects. */
   confirm(): true | Promise<boolean>;
+  /** Whether the API server says so, or has said so within the last 10 s. */
+  isLocal(): true | Promise<boolean>;
 }
 
 /** A client as whom a watch can be sent. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { elementSpans, isPlainJson, memberSpan } from '../../../src/features/common/json-member.js';
+import { isPlainJson, memberSpan } from '../../../src/features/common/json-member.js';
 import { assertLinear } from '../../support/growth.js';
 
 describe('the position of a member in JSON', () => {
@@ -25,22 +25,6 @@ describe('the position of a member in JSON', () => {
     });
   }
 
-  it('is that of each element of an array, too', () => {
-    const rows: readonly (readonly [text: string, elements: readonly string[]])[] = [
-      ['[]', []],
-      ['[ ]', []],
-      ['[1,2]', ['1', '2']],
-      [' [ {"a":"]"} , [2, 3],"x\\"," , null ] ', ['{"a":"]"}', '[2, 3]', '"x\\","', 'null']],
-    ];
-    for (const [text, elements] of rows) {
-      const spans = elementSpans(text, text.indexOf('['));
-      assert.deepEqual(
-        spans.map(({ start, end }) => text.slice(start, end)),
-        elements,
-      );
-    }
-  });
-
   it('is found in linear time', () => {
     const shapes = [
       ...['\\\\', '\\"', 'x'].map(filler => (count: number) => `{"b":"${filler.repeat(count)}","a":1}`),
@@ -51,10 +35,7 @@ describe('the position of a member in JSON', () => {
         2e6,
         count => {
           const text = shape(count);
-          return () => {
-            assert.ok(memberSpan(text, 0, 'a') !== undefined);
-            elementSpans(`[${text}]`, 0);
-          };
+          return () => assert.ok(memberSpan(text, 0, 'a') !== undefined);
         },
         shape(1),
       );

@@ -255,7 +255,7 @@ describe('shared watches under random events', () => {
   const seen = {
     ...{ opened: 0, ring: 0, own: 0, refused: 0, resumed: 0, lagged: 0, initial: 0, moved: 0 },
     ...{ followed: 0, stayed: 0, 'moved later': 0, 'taken out': 0, unknown: 0, 'closed WebSockets': 0 },
-    ...{ 'as another': 0, refusals: 0, expelled: 0, 'not confirmed': 0, 'rights ended': 0 },
+    ...{ 'as another': 0, refusals: 0, 'not confirmed': 0, 'rights ended': 0 },
   };
 
   for (let seed = 1; seed <= seeds; seed++) {

@@ -7,7 +7,7 @@ import { Sharing, turn } from './sharing.js';
 import type { ServedList } from './watched-server.js';
 import type { Asked, WatchingClient } from './watching-client.js';
 
-const local: LocalApi = { confirm: () => true };
+const local: LocalApi = { confirm: () => true, isLocal: () => true };
 
 /** The watch of a user who shares with others. */
 function of(user: string, more: Asked = {}): Asked {
@@ -65,6 +65,7 @@ function confirmation() {
   const state = {
     answer: (_: boolean) => {},
     asked: 0,
+    isLocal: () => true as const,
     confirm: () => {
       state.asked += 1;
       return new Promise<boolean>(resolve => {
@@ -371,21 +372,26 @@ describe('an API that another server may serve', () => {
     assert.equal(sharing.atServer(), 0);
   });
 
-  it('ends its clients at once when it is known to be another’s, and no other’s clients', async () => {
+  it('lets nobody join any longer when it is known to be another’s, and those who are there stay as at the API server', async () => {
     const sharing = new Sharing();
-    const api = { confirm: () => true as const };
-    const ann = await sharing.open(of('ann', { api, key: 'a' }));
-    const paused = await sharing.join(of('bob', { api, key: 'a' }));
-    paused.trip?.pause();
-    const other = await sharing.open(of('eve', { key: 'b' }));
-    const waiting = await openList(sharing, begins('joe', { api, key: 'c' }));
-    waiting.list.finish();
-    const { path } = sharing.watch(-1);
-    sharing.shared.expel(api);
+    let isLocal = true;
+    const api = { confirm: () => true as const, isLocal: async () => isLocal };
+    const ann = await sharing.open(of('ann', { api }));
+    const bob = await sharing.join(of('bob', { api }));
+    const eve = await openList(sharing, begins('eve', { api }));
+    isLocal = false;
+    await sharing.join(of('joe', { api }));
     await turn();
-    assert.match(path, /^\/shared/);
-    assert.deepEqual(ends(ann, paused, other), ['end', 'end', undefined]);
-    assert.deepEqual([waiting.client.ended, waiting.list.isOpen], [undefined, true]);
+    assertOwn(sharing, 'joe');
+    eve.list.finish();
+    await turn();
+    sharing.server.write();
+    sharing.watch(0).send();
+    assert.deepEqual(
+      [ann.events, bob.events, sharing.counts.clients],
+      [['MODIFIED 101'], ['MODIFIED 101'], 2],
+    );
+    assert.deepEqual([eve.client.ended, eve.list.isOpen], [undefined, true]);
   });
 });
 

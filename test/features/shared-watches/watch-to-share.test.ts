@@ -156,7 +156,7 @@ describe('the key of a shared watch', () => {
   it('is equal for all users where all who may watch share, and differs from that of one user alone', async () => {
     const of = (impersonation: readonly string[], api?: LocalApi) =>
       shared(accessWith(), { own: { impersonation, headers: ['Audit-Id', 'own'] }, api });
-    const api = { confirm: () => true as const };
+    const api = { confirm: () => true as const, isLocal: () => true as const };
     const bob = ['Impersonate-User', 'bob'];
     const [alone, one, other] = [await of(jane), await of(jane, api), await of(bob, api)];
     assert.equal(one.key, other.key);

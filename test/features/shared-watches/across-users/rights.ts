@@ -31,14 +31,14 @@ export class Rights {
   /** What is wrong; undefined while nothing is. */
   problem: string | undefined;
   /** How often a watch was sent again as another user, a user was refused, and an API was another server's. */
-  readonly seen = { 'as another': 0, refusals: 0, expelled: 0, 'not confirmed': 0, 'rights ended': 0 };
+  readonly seen = { 'as another': 0, refusals: 0, 'not confirmed': 0, 'rights ended': 0 };
 
   constructor(random: Random, sharing: Sharing) {
     this.#random = random;
     this.#sharing = sharing;
     const { server } = sharing;
     for (const key of keys) {
-      this.#apis.set(key, { confirm: () => this.#confirm() });
+      this.#apis.set(key, { confirm: () => this.#confirm(), isLocal: () => this.#confirm() });
       for (const user of users) server.rights.set(`${user} ${key}`, () => this.#review(user, key));
     }
     server.onWatch = watch => this.#onWatch(watch);
@@ -70,16 +70,10 @@ export class Rights {
     this.#clients.delete(client);
   }
 
-  /** One right begins or ends, or an API is another server's for a moment. */
+  /** One right begins or ends. */
   change(): void {
     const right = `${this.#random.pick(users)} ${this.#random.pick(keys)}`;
     if (this.#denied.delete(right) || this.#random.chance(0.5)) return;
-    if (this.#random.chance(0.2)) {
-      this.seen.expelled += 1;
-      const api = this.#apis.get(this.#random.pick(keys));
-      if (api !== undefined) this.#sharing.shared.expel(api);
-      return;
-    }
     this.#denied.add(right);
     this.#endedAt.set(right, this.#now);
     this.seen['rights ended'] += 1;

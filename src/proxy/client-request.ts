@@ -7,13 +7,12 @@ import type { OpenRequest } from '../request/context.js';
 import type { RequestRecord } from '../request/record.js';
 import { attributesOf } from '../reviews/attributes.js';
 import type { MissingRights } from '../reviews/missing-rights.js';
-import type { ConnectionKind, OutgoingBody, ResponseSink } from '../transport/round-trip.js';
-import { UpstreamCall } from '../transport/upstream-call.js';
+import type { ConnectionKind, OutgoingBody } from '../transport/round-trip.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import type { DocumentPolicy } from './answer-fields.js';
 import { clientHeaders } from './headers.js';
 import type { OpenStreams } from './open-streams.js';
-import type { Route, RoutedTrip } from './route.js';
+import type { Route } from './route.js';
 
 /** What all requests of clients to the API server need. */
 export interface ProxyContext extends DocumentPolicy {
@@ -101,37 +100,4 @@ function needsOrigin(
 function refusedRequest({ cluster, endpoint, mount, path }: OpenRequest, impersonation: readonly string[]) {
   const access = { judgedFor: endpoint.identity, namesContext: mount.namesContext };
   return { cluster, access, impersonation, attributes: attributesOf(path.info, path.forServer.query) };
-}
-
-/** A request of a client on its leg: plain, or with an upgrade. */
-interface Leg<Sink extends ResponseSink> {
-  readonly request: OpenRequest;
-  /** Asks a route whether it takes the request. */
-  offer(route: Route, request: UpstreamRequest, sink: Sink): RoutedTrip | undefined;
-}
-
-/** The trip of a client's request: that of the first of these routes that takes it, or else a call of the API server, which has yet to start. */
-export function tripFor<Sink extends ResponseSink>(
-  leg: Leg<Sink>,
-  request: UpstreamRequest,
-  sink: Sink,
-  routes: readonly Route[],
-): RoutedTrip {
-  for (const route of routes) {
-    const trip = leg.offer(route, request, sink);
-    if (trip !== undefined) return trip;
-  }
-  return new UpstreamCall(leg.request.cluster, request, sink, leg.request.record);
-}
-
-/** As `Onward.sendAfter`, on either leg. */
-export function sendAfter<Sink extends ResponseSink>(
-  route: Route,
-  { routes }: Pick<ProxyContext, 'routes'>,
-  leg: Leg<Sink>,
-  request: UpstreamRequest,
-  sink: Sink,
-): RoutedTrip {
-  const trip = tripFor(leg, request, sink, routes.slice(routes.indexOf(route) + 1));
-  return trip instanceof UpstreamCall ? trip.start() : trip;
 }

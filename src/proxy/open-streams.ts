@@ -30,7 +30,7 @@ export interface OpenStream {
   /** Cuts it off. */
   destroy(): void;
   /** The cluster of an upgraded connection; undefined for other streams. */
-  readonly upgradedTo: Cluster | undefined;
+  readonly upgradedTo?: Cluster | undefined;
 }
 
 /** The longest time in milliseconds between `OpenStream.revoke` and the end of the stream. */

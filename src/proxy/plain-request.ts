@@ -1,84 +1,63 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { parseQuery } from '../kubernetes/query.js';
 import { StatusError } from '../kubernetes/status.js';
 import type { OpenRequest } from '../request/context.js';
 import type { Revocation } from '../request/recorded-request.js';
-import type { Question } from '../reviews/reviews.js';
-import type { ClientSink, ConnectionKind, RoundTrip } from '../transport/round-trip.js';
-import { UpstreamCall } from '../transport/upstream-call.js';
+import type { ClientSink, ConnectionKind } from '../transport/round-trip.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import type { AnswerFrames } from './answer-frames.js';
-import { type ProxyContext, sendAfter, tripFor, upstreamRequest } from './client-request.js';
-import { ClientWriter, type WriterOwner } from './client-writer.js';
+import { type ProxyContext, upstreamRequest } from './client-request.js';
+import { Exchange } from './exchange.js';
 import { framedErrorEvent } from './farewell.js';
-import { longestEnd, type OpenStream, type StreamEnd } from './open-streams.js';
+import { longestEnd, type StreamEnd } from './open-streams.js';
 import { RequestBody } from './request-body.js';
-import type { Onward, Route, RoutedTrip } from './route.js';
-import { streamQuestions } from './stream-questions.js';
+import type { Route, RoutedTrip } from './route.js';
 
 /** One plain request, and its lifetime. The client, the request timeout or a shutdown may end it before its answer is complete. */
-export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink> {
-  readonly upgradedTo = undefined;
+export class PlainRequest extends Exchange<ClientSink> {
   readonly #hasBody: boolean;
   /**
    * `shared` for a watch or a log, which the API server itself answers. Answers of programs behind the API server are passed on byte for
    * byte, over HTTP/1.1.
    */
   readonly #connection: ConnectionKind;
-  readonly #context: ProxyContext;
-  readonly request: OpenRequest;
   readonly #message: IncomingMessage;
-  readonly #response: ServerResponse;
-  readonly #writer: ClientWriter;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(context: ProxyContext, request: OpenRequest) {
-    this.#context = context;
-    this.request = request;
+    super(context, request);
     this.#message = request.raw;
-    this.#response = request.reply.raw;
     this.#hasBody = request.head.hasBody;
     const { verb, subresource } = request.record.info;
     const isShared =
       (verb === 'watch' || subresource === 'log') && request.head.method === 'GET' && !this.#hasBody;
     this.#connection = isShared ? 'shared' : 'any';
-    this.#writer = new ClientWriter(request, context, this);
   }
 
   /** Sends the request to the API server. Every result and error goes to the reply. */
   start(): void {
     const { record, http2 } = this.request;
-    this.#context.openStreams.add(this);
-    if (!record.longRunning && this.#context.requestTimeout > 0) this.#startTimer();
+    this.context.openStreams.add(this);
+    if (!record.longRunning && this.context.requestTimeout > 0) this.#startTimer();
     record.onEnd(() => this.#onClientClose());
     if (http2 === undefined && this.#isEndless()) this.#endWithClient();
-    if (this.#writer.state === 'over') return;
-    const trip = tripFor(this, this.#upstreamRequest(), this.#writer, this.#context.routes);
-    this.#writer.trip = trip;
-    if (trip instanceof UpstreamCall) trip.start();
-  }
-
-  get questions(): readonly Question[] {
-    return this.#writer.trip?.questions ?? streamQuestions(this.request);
+    if (this.writer.state === 'over') return;
+    this.send(this.#upstreamRequest(), this.writer);
   }
 
   get mayBeEnded(): boolean {
-    return this.#writer.trip?.mayExpire === true || this.#context.openStreams.mayEnd(this.request);
+    return this.writer.trip?.mayExpire === true || this.context.openStreams.mayEnd(this.request);
   }
 
-  offer(route: Route, request: UpstreamRequest, sink: ClientSink): RoutedTrip | undefined {
+  protected offer(route: Route, request: UpstreamRequest, sink: ClientSink): RoutedTrip | undefined {
     return route.take(this.request, request, sink, this);
-  }
-
-  sendAfter(route: Route, request: UpstreamRequest, sink: ClientSink): RoundTrip {
-    return sendAfter(route, this.#context, this, request, sink);
   }
 
   #upstreamRequest(): UpstreamRequest {
     const { method, contentLength } = this.request.head;
-    const body = this.#hasBody ? new RequestBody(this.request, this.#context.patience) : undefined;
+    const body = this.#hasBody ? new RequestBody(this.request, this.context.patience) : undefined;
     const saysNoBody = body === undefined && contentLength !== undefined;
-    return upstreamRequest(this.#context, this.request, {
+    return upstreamRequest(this.context, this.request, {
       headers: body?.framing ?? (saysNoBody ? ['Content-Length', '0'] : []),
       body,
       connection: this.#connection,
@@ -110,18 +89,18 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
 
   #onClientClose(): void {
     clearTimeout(this.#timer);
-    if (this.#writer.state === 'over') return;
+    if (this.writer.state === 'over') return;
     this.request.record.endedBy ??= 'client';
-    this.#writer.close();
-    this.#writer.trip?.abort();
+    this.writer.close();
+    this.writer.trip?.abort();
   }
 
   onOpened(): void {
-    this.#context.openStreams.opened(this);
+    this.context.openStreams.opened(this);
   }
 
-  onOver(): void {
-    this.#context.openStreams.delete(this);
+  override onOver(): void {
+    super.onOver();
     if (this.request.record.longRunning) this.#message.socket.off('end', this.#onClientEnd);
   }
 
@@ -130,16 +109,16 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
    * flight forever.
    */
   #startTimer(): void {
-    this.#timer = setTimeout(() => this.#onTimeout(), this.#context.requestTimeout);
+    this.#timer = setTimeout(() => this.#onTimeout(), this.context.requestTimeout);
   }
 
   #onTimeout(): void {
-    const seconds = this.#context.requestTimeout / 1000;
-    const hasHead = this.#response.headersSent;
-    this.#writer.error(
+    const seconds = this.context.requestTimeout / 1000;
+    const hasHead = this.response.headersSent;
+    this.writer.error(
       new StatusError(504, `the API server did not answer within --request-timeout (${seconds}s)`),
     );
-    this.#writer.trip?.abort();
+    this.writer.trip?.abort();
     if (!hasHead) this.#startTimer();
     else this.#drop();
   }
@@ -155,17 +134,17 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
 
   /** @param last What a watch gets before its last chunk. */
   #end(endedBy: Revocation, error: StatusError, last: (frames: AnswerFrames) => Buffer | undefined): void {
-    if (this.#writer.state === 'over') return;
+    if (this.writer.state === 'over') return;
     const { record } = this.request;
     record.endWith(endedBy);
     const timer = setTimeout(() => this.#drop(), longestEnd);
     record.onEnd(() => clearTimeout(timer));
-    const { frames } = this.#writer;
+    const { frames } = this.writer;
     const finish = (whole: AnswerFrames | undefined) => {
-      if (whole !== undefined && record.info.verb === 'watch') this.#writer.endEarly(error, last(whole));
-      else this.#writer.cut(error);
+      if (whole !== undefined && record.info.verb === 'watch') this.writer.endEarly(error, last(whole));
+      else this.writer.cut(error);
       // The round trip may be passing bytes on at this moment.
-      setImmediate(() => this.#writer.trip?.abort());
+      setImmediate(() => this.writer.trip?.abort());
     };
     if (frames === undefined) finish(undefined);
     else frames.whenBetween(() => finish(frames));
@@ -174,8 +153,8 @@ export class PlainRequest implements OpenStream, WriterOwner, Onward<ClientSink>
   /** Ends the answer as the API server ends a watch: with its last chunk. */
   endEarly(): void {
     this.request.record.endedBy ??= 'shutdown';
-    this.#writer.endEarly(new StatusError(503, 'kube-api-proxy is shutting down'));
-    this.#writer.trip?.abort();
+    this.writer.endEarly(new StatusError(503, 'kube-api-proxy is shutting down'));
+    this.writer.trip?.abort();
   }
 
   destroy(): void {

@@ -9,29 +9,25 @@ import { spdyFrames } from '../lib/frames.js';
 import { StallTimer } from '../lib/stall-timer.js';
 import type { OpenRequest } from '../request/context.js';
 import type { EndReason } from '../request/recorded-request.js';
-import type { Question } from '../reviews/reviews.js';
 import {
   type BodySink,
   LaggingError,
   type ResponseSink,
-  type RoundTrip,
   type SwitchedResponse,
   type SwitchedSocket,
 } from '../transport/round-trip.js';
-import { UpstreamCall } from '../transport/upstream-call.js';
 import { UpstreamError } from '../transport/upstream-error.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
-import { type ProxyContext, sendAfter, tripFor, upstreamRequest } from './client-request.js';
-import { ClientWriter, type WriterOwner } from './client-writer.js';
+import { type ProxyContext, upstreamRequest } from './client-request.js';
 import { cut, endUpgraded } from './endings.js';
+import { Exchange } from './exchange.js';
 import { farewell, isSpdy, isWebSocket, lastEvent } from './farewell.js';
 import { switchingProtocols } from './headers.js';
-import { longestEnd, type OpenStream, type StreamEnd } from './open-streams.js';
+import { longestEnd, type StreamEnd } from './open-streams.js';
 import { hasTurn, maxEarlyBytes, PipelinedUpgrade } from './pipelined-upgrade.js';
 import { Relay } from './relay/relay.js';
 import { WebSocketFrames } from './relay/websocket-frames.js';
-import type { Onward, Route, RoutedTrip } from './route.js';
-import { streamQuestions } from './stream-questions.js';
+import type { Route, RoutedTrip } from './route.js';
 
 /** The client's socket, and the bytes that followed its request head. Kept from Node's `upgrade` event until the handler needs them. */
 interface UpgradeSocket {
@@ -77,16 +73,12 @@ export function listenForUpgrades(
  * class takes over the client's socket and copies bytes in both directions. Any other answer is passed on unchanged and ends the
  * connection, so that nothing that the client sends after it can bypass the guards.
  */
-export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<ResponseSink> {
+export class Upgrade extends Exchange<ResponseSink> implements ResponseSink {
   /** Nothing says where the answer of a refused upgrade may end. */
   readonly mayBeEnded = false;
-  readonly #context: ProxyContext;
-  readonly request: OpenRequest;
-  readonly #response: ServerResponse;
   readonly #client: Socket;
   #early: Buffer[];
   #earlyBytes = 0;
-  readonly #writer: ClientWriter;
   readonly #stall: StallTimer;
   #upstream: SwitchedSocket | undefined;
   /** Ends the upgraded connection in the way of its protocol. Returns what cancels its timers. */
@@ -94,13 +86,10 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
   #stopEnding: (() => void) | undefined;
 
   constructor(context: ProxyContext, request: OpenRequest) {
+    super(context, request);
     const { socket, early } = sockets.get(request.raw) as UpgradeSocket;
-    this.#context = context;
-    this.request = request;
-    this.#response = request.reply.raw;
     this.#client = socket;
     this.#early = [...early];
-    this.#writer = new ClientWriter(request, context, this);
     const late = () => new UpstreamError(504, 'timeout', 'the API server does not answer the upgrade');
     // The client's bytes have waited too long for an answer.
     this.#stall = new StallTimer(socket, context.patience, () => this.#fail(late()));
@@ -110,31 +99,21 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
     return this.#upstream === undefined ? undefined : this.request.cluster;
   }
 
-  get questions(): readonly Question[] {
-    return this.#writer.trip?.questions ?? streamQuestions(this.request);
-  }
-
   /** Sends the request to the API server. Every result and error goes to the reply or to the two sockets. */
   start(): void {
     const client = this.#client;
-    this.#context.openStreams.add(this);
-    client.setKeepAlive(true, this.#context.keepAlive);
+    this.context.openStreams.add(this);
+    client.setKeepAlive(true, this.context.keepAlive);
     client.setNoDelay(true);
     this.request.record.onEnd(() => this.#tearDown('client'));
-    if (this.#writer.state === 'over') return;
+    if (this.writer.state === 'over') return;
     // Reading is the only way to notice that the client leaves before there is an answer.
     client.on('data', this.#keepEarly).resume();
-    const trip = tripFor<ResponseSink>(this, this.#upstreamRequest(), this, this.#context.routes);
-    this.#writer.trip = trip;
-    if (trip instanceof UpstreamCall) trip.start();
+    this.send(this.#upstreamRequest(), this);
   }
 
-  offer(route: Route, request: UpstreamRequest, sink: ResponseSink): RoutedTrip | undefined {
+  protected offer(route: Route, request: UpstreamRequest, sink: ResponseSink): RoutedTrip | undefined {
     return route.takeUpgrade?.(this.request, request, sink, this);
-  }
-
-  sendAfter(route: Route, request: UpstreamRequest, sink: ResponseSink): RoundTrip {
-    return sendAfter(route, this.#context, this, request, sink);
   }
 
   #upstreamRequest(): UpstreamRequest {
@@ -142,7 +121,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
     const headers = head.asksForUpgrade ? ['Connection', 'Upgrade', 'Upgrade', head.upgradeProtocol] : [];
     // Without it, Node announces chunks for a POST, and the last chunk could be taken for the first bytes of the new protocol.
     if (head.method !== 'GET') headers.push('Content-Length', '0');
-    return upstreamRequest(this.#context, this.request, {
+    return upstreamRequest(this.context, this.request, {
       headers,
       connection: head.asksForUpgrade ? 'upgrade' : 'new',
       isRepeatable: false,
@@ -163,13 +142,13 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
     const { record, reply } = this.request;
     this.#upstream = upstream;
     reply.hijack();
-    this.#response.detachSocket(client);
+    this.response.detachSocket(client);
     record.answeredUpstream(101, fieldValue(headers, 'audit-id'));
     record.opened(101);
     const protocol = fieldValue(headers, 'upgrade') ?? '';
-    this.#context.connections.upgraded(protocol);
+    this.context.connections.upgraded(protocol);
     this.#stopWaiting();
-    client.write(switchingProtocols(statusMessage, headers, this.request, this.#context), 'latin1');
+    client.write(switchingProtocols(statusMessage, headers, this.request, this.context), 'latin1');
     const sideOf = (side: EndReason) => {
       const end = () => {
         record.endedBy ??= side;
@@ -177,12 +156,12 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
       return { end, frames: isWebSocket(protocol) ? new WebSocketFrames(end) : undefined };
     };
     new Relay(client, upstream, sideOf('client')).copyEvents(this.#early);
-    const mayBeEnded = this.#context.openStreams.mayEnd(this.request);
+    const mayBeEnded = this.context.openStreams.mayEnd(this.request);
     const side = sideOf('upstream');
     const frames = mayBeEnded && isSpdy(protocol) ? spdyFrames() : side.frames;
     const toClient = new Relay(upstream, client, { ...side, frames });
     toClient.start();
-    if (mayBeEnded || this.#writer.trip?.mayExpire === true) {
+    if (mayBeEnded || this.writer.trip?.mayExpire === true) {
       const accept = fieldValue(this.request.head.rawHeaders, 'accept') ?? '';
       this.#sayFarewell = (error, isEvent) =>
         endUpgraded(
@@ -193,7 +172,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
         );
     }
     this.#early = [];
-    this.#context.openStreams.opened(this);
+    this.context.openStreams.opened(this);
     upstream.once('close', () => {
       if (this.#stopEnding === undefined) this.#tearDown('upstream');
     });
@@ -208,23 +187,18 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
 
   /** The API server refuses the upgrade. */
   head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
-    const body = this.#writer.head(statusCode, statusMessage, headers);
+    const body = this.writer.head(statusCode, statusMessage, headers);
     this.#stopWaiting();
     return body;
   }
 
   end(): void {
-    this.#writer.end();
+    this.writer.end();
   }
 
   error(error: Error): void {
     this.#stopWaiting();
-    this.#writer.error(error);
-  }
-
-  /** The answer of a refused upgrade, or of one that failed, is over. */
-  onOver(): void {
-    this.#context.openStreams.delete(this);
+    this.writer.error(error);
   }
 
   /** Stops waiting for an answer: from now on the client's bytes are relayed, or dropped. */
@@ -238,8 +212,8 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
     this.request.record.endedBy ??= endedBy;
     this.#stall.stop();
     this.#stopEnding?.();
-    this.#writer.close();
-    this.#writer.trip?.abort();
+    this.writer.close();
+    this.writer.trip?.abort();
     this.#upstream?.destroySoon();
     this.#client.destroySoon();
   }
@@ -253,8 +227,8 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
       const timer = setTimeout(() => this.#client.destroy(), longestEnd);
       this.request.record.onEnd(() => clearTimeout(timer));
       this.#stopWaiting();
-      this.#writer.cut(error);
-      this.#writer.trip?.abort();
+      this.writer.cut(error);
+      this.writer.trip?.abort();
     }
   }
 
@@ -266,7 +240,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
 
   /** Gives the request up, and answers it with an error. */
   #fail(error: Error): void {
-    this.#writer.trip?.abort();
+    this.writer.trip?.abort();
     this.error(error);
   }
 
@@ -275,7 +249,7 @@ export class Upgrade implements OpenStream, ResponseSink, WriterOwner, Onward<Re
    * it is cut off.
    */
   endEarly(): void {
-    if (this.#upstream !== undefined || this.#response.headersSent) return;
+    if (this.#upstream !== undefined || this.response.headersSent) return;
     this.#fail(new StatusError(503, 'kube-api-proxy is shutting down'));
   }
 

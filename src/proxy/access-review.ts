@@ -5,11 +5,11 @@ import { isObject, type JsonObject, parseObject } from '../lib/json.js';
 import type { OpenRequest, Operation } from '../request/context.js';
 import { type Attributes, attributesOf, attributesOfSpec } from '../reviews/attributes.js';
 import type { Objection, Objections } from '../reviews/objections.js';
-import type { Question } from '../reviews/reviews.js';
 import type { BodySink, ClientSink } from '../transport/round-trip.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import { type HeldAnswer, HoldingTrip, type TripParts } from './holding-trip.js';
 import type { Route } from './route.js';
+import { requestQuestion } from './stream-questions.js';
 
 /**
  * Takes the SelfSubjectAccessReviews of callers, so that `kubectl auth can-i` says what would happen: a yes of the API server becomes a no if
@@ -59,19 +59,13 @@ class ReviewTrip extends HoldingTrip<ClientSink> {
   protected decide(held: HeldAnswer): void {
     const review = isJson(held) ? parseObject(held.whole.toString('utf8')) : undefined;
     const attributes = review && permittedBy(review);
+    const { request } = this.parts as TripParts<ClientSink>;
     if (attributes === undefined) this.give(held);
     else
-      this.#objections.to(this.#questionAbout(attributes)).then(
+      this.#objections.to({ ...requestQuestion(request), attributes }).then(
         objection => this.give(held, objection && refused(review as JsonObject, objection)),
         (error: Error) => this.error(error),
       );
-  }
-
-  #questionAbout(attributes: Attributes): Question {
-    const { as, request } = this.parts as TripParts<ClientSink>;
-    const { cluster, endpoint, mount } = request;
-    const access = { judgedFor: endpoint.identity, namesContext: mount.namesContext };
-    return { cluster, as, attributes, access };
   }
 }
 

@@ -5,7 +5,6 @@ import { impersonationOf } from '../kubernetes/impersonation.js';
 import type { ConnectionMetrics } from '../observability/metrics/connection-metrics.js';
 import type { OpenRequest } from '../request/context.js';
 import type { RequestRecord } from '../request/record.js';
-import { attributesOf } from '../reviews/attributes.js';
 import type { MissingRights } from '../reviews/missing-rights.js';
 import type { ConnectionKind, OutgoingBody } from '../transport/round-trip.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
@@ -13,6 +12,7 @@ import type { DocumentPolicy } from './answer-fields.js';
 import { clientHeaders } from './headers.js';
 import type { OpenStreams } from './open-streams.js';
 import type { Route } from './route.js';
+import { requestQuestion } from './stream-questions.js';
 
 /** What all requests of clients to the API server need. */
 export interface ProxyContext extends DocumentPolicy {
@@ -74,9 +74,7 @@ export function upstreamRequest(
     impersonation,
     // Behind a proxy subresource another program may have sent a 401, which its client has to see.
     hidesRefusal,
-    missingRight: hidesRefusal
-      ? () => missingRights.errorFor(refusedRequest(request, impersonation as readonly string[]))
-      : undefined,
+    missingRight: hidesRefusal ? () => missingRights.errorFor(requestQuestion(request)) : undefined,
     judgedFor: endpoint.identity,
     namesContext: mount.namesContext,
     body,
@@ -95,9 +93,4 @@ function needsOrigin(
 ): boolean {
   if (origin === undefined) return false;
   return info.subresource === 'proxy' || (asksForUpgrade && upgradeProtocol.toLowerCase() === 'websocket');
-}
-
-function refusedRequest({ cluster, endpoint, mount, path }: OpenRequest, impersonation: readonly string[]) {
-  const access = { judgedFor: endpoint.identity, namesContext: mount.namesContext };
-  return { cluster, access, impersonation, attributes: attributesOf(path.info, path.forServer.query) };
 }

@@ -63,7 +63,9 @@ export class MissingRights {
    * The error that names it, for the client of a request that was refused; undefined if none is missing now, or if that is not known. Never
    * rejects.
    */
-  errorFor(request: ActingRequest): Promise<StatusError | undefined> {
+  async errorFor(question: Question): Promise<StatusError | undefined> {
+    const request = requestOf(question);
+    if (request === undefined) return undefined;
     const key = keyOf(request);
     const known = this.#answers.get(key);
     if (known !== undefined && known.since.age < lifetime) return known.error;

@@ -99,7 +99,8 @@ async function take({
   };
   const request = {
     ...{ cluster: { name: 'c' }, endpoint: endpointWith(), mount: { namesContext: false }, head: { method } },
-    path: { info: parseRequestInfo(method, target, '') },
+    path: { info: parseRequestInfo(method, target, ''), forServer: { query: '' } },
+    impersonated: { headers: impersonation },
   };
   const own = {
     impersonation,

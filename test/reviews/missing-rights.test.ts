@@ -24,7 +24,7 @@ function identity(hasConstrained: boolean, ...rights: readonly string[]) {
   const rightsOf = new MissingRights({ ask } as never, constrained, clock);
   const errorFor = (impersonation = alice, attributes: object = list) =>
     rightsOf.errorFor({
-      ...{ cluster: { name: 'c' } as Cluster, access: {}, impersonation },
+      ...{ cluster: { name: 'c' } as Cluster, access: {}, as: impersonation },
       attributes: attributes as never,
     });
   const question = { cluster: { name: 'c' } as Cluster, as: alice, attributes: list };
@@ -98,7 +98,7 @@ describe('the right to impersonate that the proxy lacks', () => {
       { isThere: async () => true },
       clock,
     );
-    const request = { cluster: { name: 'c' } as Cluster, access: {}, impersonation: alice, attributes: list };
+    const request = { cluster: { name: 'c' } as Cluster, access: {}, as: alice, attributes: list };
     assert.equal(await failing.errorFor(request), undefined);
   });
 });

@@ -74,39 +74,8 @@ export function lazySecureContext(
   };
 }
 
-/** Measures the two phases of a dial, and reports them if it succeeds. */
-class DialClock {
-  readonly #onConnect: NonNullable<DialOptions['onConnect']>;
-  readonly #began = performance.now();
-  #connected = 0;
-
-  constructor(onConnect: DialOptions['onConnect'] = () => {}) {
-    this.#onConnect = onConnect;
-  }
-
-  /** TCP is connected, or the tunnel is open. */
-  connected(): void {
-    this.#connected = performance.now();
-  }
-
-  /** The connection is ready. */
-  ready(hasTls: boolean): void {
-    const tlsTime = hasTls ? performance.now() - this.#connected : undefined;
-    this.#onConnect(this.#connected - this.#began, tlsTime);
-  }
-}
-
 /** Starts TLS: on a new connection to an address, or in a tunnel that is already open. */
-type StartTls = (
-  over:
-    | {
-        readonly host: string;
-        readonly port: number;
-        readonly lookup: net.LookupFunction;
-        readonly onread?: net.OnReadOpts;
-      }
-    | { readonly socket: net.Socket },
-) => tls.TLSSocket;
+type StartTls = (over: tls.ConnectionOptions & { readonly onread?: net.OnReadOpts }) => tls.TLSSocket;
 
 /**
  * Creates a dialler that resumes TLS sessions, so that later connections cost less. Through a proxy, every server is reached by a tunnel,
@@ -120,18 +89,20 @@ export function createDial(options: DialOptions): Dial {
   if (proxy.protocol === 'socks5:') loadSocks();
   const tunnel = { proxy, server, keepAlive, timeout: connectTimeout };
   return callback => {
-    const clock = new DialClock(options.onConnect);
+    const began = performance.now();
     let current = openTunnel(tunnel, (error, socket) => {
-      clock.connected();
+      const connected = performance.now();
       if (socket === null || startTls === undefined) {
-        if (socket !== null) clock.ready(false);
+        if (socket !== null) options.onConnect?.(connected - began, undefined);
         callback(error, socket);
         return;
       }
       const secure = startTls({ socket });
       current = secure;
       secure.setTimeout(handshakeTimeout);
-      settle(secure, 'secureConnect', clock, callback);
+      settle(secure, 'secureConnect', callback, () =>
+        options.onConnect?.(connected - began, performance.now() - connected),
+      );
     });
     return { destroy: () => current.destroy() };
   };
@@ -144,7 +115,8 @@ function createDirectDial(
   const address = { host: server.hostname, port: server.port };
   const ready = startTls === undefined ? 'connect' : 'secureConnect';
   return (callback, onread) => {
-    const clock = new DialClock(onConnect);
+    const began = performance.now();
+    let connected = began;
     const reads = onread === undefined ? {} : { onread };
     // Node looks no address up.
     const refusal = net.isIP(server.hostname) === 0 ? undefined : refuseAddress?.(server.hostname);
@@ -156,12 +128,14 @@ function createDirectDial(
       refusal === undefined ? connectByName(open, refuseAddress) : new net.Socket().destroy(refusal);
     socket.setTimeout(connectTimeout);
     socket.once('connect', () => {
-      clock.connected();
+      connected = performance.now();
       socket.setTimeout(handshakeTimeout);
       socket.setNoDelay(true);
       socket.setKeepAlive(keepAlive > 0, keepAlive);
     });
-    settle(socket, ready, clock, callback);
+    settle(socket, ready, callback, () =>
+      onConnect?.(connected - began, startTls && performance.now() - connected),
+    );
     return socket;
   };
 }
@@ -203,14 +177,14 @@ function checkIdentity(name: string, certificate: tls.PeerCertificate): Error | 
 function settle(
   socket: net.Socket,
   ready: 'connect' | 'secureConnect',
-  clock: DialClock,
   callback: DialCallback,
+  onSuccess: () => void,
 ): void {
   const done = (error: Error | null) => {
     socket.off(ready, onReady).off('error', done).off('timeout', onTimeout).off('close', onClose);
     socket.setTimeout(0);
     if (error === null) {
-      clock.ready(ready === 'secureConnect');
+      onSuccess();
       callback(null, socket);
     } else {
       socket.on('error', () => {}).destroy();

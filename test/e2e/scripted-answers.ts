@@ -12,15 +12,8 @@ import { temporaryFolder } from '../support/temporary-folder.js';
 import { startStrictUpstream } from '../support/upstreams/strict-upstream.js';
 import { type AttackRequest, type Leg, legs, toBytes } from './leg.js';
 
-/** The answer of the API server to the next requests. */
-export interface ScriptedAnswer {
-  /** Code and phrase; `200 OK` by default. */
-  readonly status?: string;
-  readonly lines?: readonly string[];
-}
-
 /** A plain request over HTTP/1.1, a request for an upgrade, or a request over HTTP/2. */
-export type Way = Leg | 'http2';
+type Way = Leg | 'http2';
 /** All ways that the program has. */
 export const ways: readonly Way[] = [
   ...(Object.keys(legs) as Leg[]),
@@ -28,7 +21,7 @@ export const ways: readonly Way[] = [
 ];
 
 /** A request, and how it is sent. */
-export type WayRequest = Pick<AttackRequest, 'method' | 'target' | 'headers'> & { readonly way?: Way };
+type WayRequest = Pick<AttackRequest, 'target' | 'headers'> & { readonly way: Way };
 
 /** The head of an answer. */
 export interface AnswerHead {
@@ -37,23 +30,11 @@ export interface AnswerHead {
   values(name: string): readonly string[];
 }
 
-/** An API server whose answers a test writes, and programs in front of it, which serve TLS if they can. */
-export interface ScriptedAnswers {
-  /** The flag for callers whose token is `alice-token`, which every request has. */
-  readonly authentication: string;
-  /** Writes the same answer from now on. */
-  answer(answer: ScriptedAnswer): void;
-  /** Starts a program with more flags. */
-  start(...flags: string[]): Promise<RunningProgram>;
-  /** Sends a request, and returns the head of its answer. */
-  send(proxy: RunningProgram, request: WayRequest): Promise<AnswerHead>;
-}
-
-/** Starts the API server. Everything ends with the scope. */
-export async function startScriptedAnswers(scope: Scope): Promise<ScriptedAnswers> {
-  let scripted: ScriptedAnswer = {};
-  const upstream = await startStrictUpstream(({ method }, socket) => {
-    socket.write(bytesOf(scripted, method));
+/** An API server whose answers a test writes, and programs in front of it, which serve TLS if they can. All end with the scope. */
+export async function startScriptedAnswers(scope: Scope) {
+  let fields: readonly string[] = [];
+  const upstream = await startStrictUpstream((_request, socket) => {
+    socket.write(`${['HTTP/1.1 200 OK', ...fields, 'Content-Length: 2'].join('\r\n')}\r\n\r\nok`);
   });
   const kubeconfig = await upstream.writeKubeconfig();
   const files = await createServingFiles();
@@ -66,24 +47,23 @@ export async function startScriptedAnswers(scope: Scope): Promise<ScriptedAnswer
   });
   const ca = files.authority.certificate;
   return {
+    /** The flag for callers whose token is `alice-token`, which every request has. */
     authentication: callersFlag(tokens),
-    answer(answer) {
-      scripted = answer;
+    /** Answers with these lines from now on. */
+    answer(lines: readonly string[]) {
+      fields = lines;
     },
-    start: (...flags) =>
+    /** Starts a program with more flags. */
+    start: (...flags: readonly string[]) =>
       startInProcess(scope, [`--kubeconfig=${kubeconfig.path}`, '--reject-paths=', ...files.flags, ...flags]),
-    async send({ port }, { way = 'plain', ...request }) {
+    /** Sends a request, and returns the head of its answer. */
+    async send({ port }: RunningProgram, { way, ...request }: WayRequest): Promise<AnswerHead> {
       if (way !== 'http2') return overHttp1(port, ca, { ...request, leg: way });
       const session = sessions.get(port) ?? (await connectHttp2(port, ca));
       sessions.set(port, session);
       return overHttp2(session, request);
     },
   };
-}
-
-function bytesOf({ status = '200 OK', lines = [] }: ScriptedAnswer, method: string): string {
-  const head = [`HTTP/1.1 ${status}`, ...lines, 'Content-Length: 2'];
-  return `${head.join('\r\n')}\r\n\r\n${method === 'HEAD' ? '' : 'ok'}`;
 }
 
 const authorization = 'Bearer alice-token';
@@ -109,12 +89,10 @@ async function overHttp1(port: number, ca: string, request: AttackRequest): Prom
 
 async function overHttp2(
   session: ClientHttp2Session,
-  { method = 'GET', target, headers = [] }: AttackRequest,
+  { target, headers = [] }: AttackRequest,
 ): Promise<AnswerHead> {
   const fields = headers.map(line => line.split(': ', 2) as [string, string]);
-  const answer = await ask(session, target, {
-    headers: { ...Object.fromEntries(fields), authorization, ':method': method },
-  });
+  const answer = await ask(session, target, { headers: { ...Object.fromEntries(fields), authorization } });
   return {
     code: answer.status,
     values(name) {

@@ -77,32 +77,6 @@ describe('a head that is too large for the HTTP/2 connection of its client', enc
       assert.match(await overHttp1({ target: '/x' }), /^HTTP\/1\.1 200 [\s\S]*ok$/);
     });
   }
-
-  it('is a 502 for its stream alone, too, if one field is too large, in one line or in lines that HTTP/2 has in one', async () => {
-    const { session, check } = await connect();
-    for (const lines of [
-      `x: ${'y'.repeat(64 * 1024 + 1)}\r\n`,
-      `x: ${'y'.repeat(33_000)}\r\nX: ${'z'.repeat(33_000)}\r\n`,
-    ]) {
-      answer = `HTTP/1.1 200 OK\r\n${lines}Content-Length: 0\r\n\r\n`;
-      assert.equal((await ask(session, '/x')).status, 502);
-    }
-    answer = `HTTP/1.1 200 OK\r\nx: ${'~'.repeat(64 * 1024)}\r\nContent-Length: 0\r\n\r\n`;
-    assert.equal((await ask(session, '/x')).status, 200);
-    await check();
-  });
-
-  it("is cut to its status if it is the proxy's own", async () => {
-    const { session } = await connect(100);
-    for (const path of ['/-/livez', '/x']) {
-      const { status, headers, text } = await ask(session, path);
-      assert.deepEqual(
-        [status, Object.keys(headers)],
-        path === '/x' ? [502, [':status']] : [200, [':status']],
-      );
-      assert.notEqual(text, '');
-    }
-  });
 });
 
 it(

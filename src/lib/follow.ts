@@ -46,7 +46,7 @@ export async function follow<T extends object, P = string>({
   interval = 4_000,
 }: FollowOptions<T, P>): Promise<Followed<T> | Unusable<P>> {
   let seen: ReadonlyMap<string, string> = new Map();
-  let looking: Promise<void> | undefined;
+  let looking = Promise.resolve();
   let next: Promise<void> | undefined;
   const loadNow = async (before?: T) => {
     const readings = new Map<string, Promise<Reading>>();
@@ -73,30 +73,23 @@ export async function follow<T extends object, P = string>({
     if (!('problems' in result)) current = result;
     onChange(result, before);
   };
-  const start = () => {
-    looking = once().finally(() => {
-      looking = undefined;
-    });
-    return looking;
+  const poll = () => {
+    // The look under way may have read a file before it changed.
+    next ??= looking
+      .catch(() => {})
+      .then(() => {
+        next = undefined;
+        looking = once();
+        return looking;
+      });
+    return next;
   };
-  const afterwards = async (former: Promise<void>) => {
-    await former.catch(() => {});
-    next = undefined;
-    await start();
-  };
-  const timer = setInterval(() => {
-    if (looking === undefined && next === undefined) void start();
-  }, interval).unref();
+  const timer = setInterval(() => void poll(), interval).unref();
   return {
     get current() {
       return current;
     },
-    poll() {
-      if (looking === undefined && next === undefined) return start();
-      // The look under way may have read a file before it changed.
-      next ??= afterwards(looking as Promise<void>);
-      return next;
-    },
+    poll,
     close: () => clearInterval(timer),
   };
 }

@@ -28,6 +28,11 @@ export interface OptionDefinition<T> {
 /** Options by key. The keys are the fields of the options' values and, in kebab-case, the flags. */
 export type OptionDefinitions = Readonly<Record<string, OptionDefinition<unknown>>>;
 
+/** The option's name on the command line, without its dashes, and in the configuration file. */
+export function flagName(key: string): string {
+  return key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+}
+
 /** The values of options, by the same keys. */
 export type OptionValues<D> = {
   readonly [K in keyof D]: D[K] extends { readonly type: ValueType<infer T> } ? T : never;

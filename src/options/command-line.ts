@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
+import { flagName } from '../lib/option.js';
 import { bool } from '../lib/value-type.js';
 import { commands } from './facts.js';
 import { suggest } from './suggestion.js';
-import { definitionOf, flagName, type OptionKey, optionKeys, type Setting, type Source } from './table.js';
+import { definitionOf, type OptionKey, optionKeys, type Setting, type Source } from './table.js';
 
 /** How a flag is written: as `--name VALUE`, or as a switch. */
 interface KubectlFlag {

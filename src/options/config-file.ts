@@ -1,8 +1,9 @@
 import { isAlias, isMap, isScalar, isSeq } from 'yaml';
+import { flagName } from '../lib/option.js';
 import { parseYaml } from '../lib/yaml-document.js';
 import { environmentName } from './environment.js';
 import { suggest } from './suggestion.js';
-import { definitionOf, flagName, type OptionKey, optionKeys, type Setting, type Source } from './table.js';
+import { definitionOf, type OptionKey, optionKeys, type Setting, type Source } from './table.js';
 
 /**
  * Reads the YAML file of --config: one mapping from flag names to scalars, or to lists if the flag takes a list. Problems name the file and

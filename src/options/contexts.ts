@@ -1,6 +1,6 @@
 import type { OptionFacts } from '../authentication/method.js';
 import { wholeRegexpList } from '../guard/regexp-list.js';
-import { defineOptions, type OptionValues } from '../lib/option.js';
+import { defineOptions, flagName, type OptionValues } from '../lib/option.js';
 import { bool } from '../lib/value-type.js';
 
 const options = defineOptions('API server', {
@@ -16,24 +16,24 @@ const options = defineOptions('API server', {
   },
 });
 
-/** Options that describe one cluster or one user, with their flags. */
-const ofOneCluster = {
-  server: '--server',
-  cluster: '--cluster',
-  certificateAuthority: '--certificate-authority',
-  tlsServerName: '--tls-server-name',
-  proxyUrl: '--proxy-url',
-  insecureSkipTlsVerify: '--insecure-skip-tls-verify',
-  user: '--user',
-  clientCertificate: '--client-certificate',
-  clientKey: '--client-key',
-  token: '--token',
-  username: '--username',
-  password: '--password',
-} as const;
+/** Options that describe one cluster or one user. */
+const ofOneCluster = [
+  'server',
+  'cluster',
+  'certificateAuthority',
+  'tlsServerName',
+  'proxyUrl',
+  'insecureSkipTlsVerify',
+  'user',
+  'clientCertificate',
+  'clientKey',
+  'token',
+  'username',
+  'password',
+] as const;
 
 type Values = OptionValues<typeof options> & {
-  readonly [K in keyof typeof ofOneCluster]: string | boolean;
+  readonly [K in (typeof ofOneCluster)[number]]: string | boolean;
 } & {
   readonly apiPrefix: string;
   readonly www: string;
@@ -52,11 +52,10 @@ export const contexts = {
       return isNarrowed ? [`--contexts needs ${needed}: without it only one cluster is served`] : [];
     }
     const problems: string[] = [];
-    for (const [key, flag] of Object.entries(ofOneCluster)) {
-      const value = values[key as keyof typeof ofOneCluster];
-      if (!values.allContexts || value === '' || value === false) continue;
+    for (const key of ofOneCluster) {
+      if (!values.allContexts || values[key] === '' || values[key] === false) continue;
       problems.push(
-        `${flag} and --all-contexts cannot be set at the same time: the flag is for one cluster or user, but would apply to every context`,
+        `--${flagName(key)} and --all-contexts cannot be set at the same time: the flag is for one cluster or user, but would apply to every context`,
       );
     }
     const prefixes = {

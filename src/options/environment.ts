@@ -1,5 +1,6 @@
+import { flagName } from '../lib/option.js';
 import { suggest } from './suggestion.js';
-import { definitionOf, flagName, type OptionKey, optionKeys, type Setting, type Source } from './table.js';
+import { definitionOf, type OptionKey, optionKeys, type Setting, type Source } from './table.js';
 
 const prefix = 'KUBE_API_PROXY_';
 

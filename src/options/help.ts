@@ -1,7 +1,7 @@
-import type { OptionGroup } from '../lib/option.js';
+import { flagName, type OptionGroup } from '../lib/option.js';
 import { kubectlFlags, verbosity } from './command-line.js';
 import { commands } from './facts.js';
-import { definitionOf, flagName, type OptionKey, optionKeys } from './table.js';
+import { definitionOf, type OptionKey, optionKeys } from './table.js';
 
 const width = 80;
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { OptionFacts } from '../authentication/method.js';
-import type { OptionOwner } from '../lib/option.js';
+import { flagName, type OptionOwner } from '../lib/option.js';
 import { describeFileError } from '../lib/read-file.js';
 import { type CommandLine, parseCommandLine } from './command-line.js';
 import { parseConfigFile } from './config-file.js';
@@ -8,7 +8,6 @@ import { environmentName, readEnvironment } from './environment.js';
 import { factsOf, servesClusters } from './facts.js';
 import {
   definitionOf,
-  flagName,
   type OptionKey,
   type Options,
   optionKeys,

@@ -3,6 +3,7 @@ import { features } from '../features.js';
 import { guards } from '../guard/guards.js';
 import {
   defineOptions,
+  flagName,
   mergeOptions,
   type OptionDefinition,
   type OptionOwner,
@@ -98,11 +99,6 @@ export type Options = OptionValues<OptionTable> & {
   /** Follows from the others: whether there may be API servers below `/clusters/`. */
   readonly servesClusters: boolean;
 };
-
-/** The option's name on the command line, without its dashes, and in the configuration file. */
-export function flagName(key: OptionKey): string {
-  return key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
-}
 
 /** The key of every option by its flag name, in the table's order. */
 export const optionKeys: ReadonlyMap<string, OptionKey> = new Map(

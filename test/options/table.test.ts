@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { flagName } from '../../src/lib/option.js';
 import { parseOptions } from '../../src/options/parse.js';
-import { flagName, type Options, optionKeys, optionTable } from '../../src/options/table.js';
+import { type Options, optionKeys, optionTable } from '../../src/options/table.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 type Env = Record<string, string>;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { it } from 'node:test';
 import { features } from '../../src/features.js';
-import type { OptionOwner } from '../../src/lib/option.js';
-import { flagName, type OptionKey } from '../../src/options/table.js';
+import { flagName, type OptionOwner } from '../../src/lib/option.js';
+import type { OptionKey } from '../../src/options/table.js';
 import { projectFile } from '../support/project.js';
 
 type Owner = Partial<Pick<OptionOwner, 'options'>>;

@@ -1,5 +1,5 @@
 import { issuerProblem } from '../../lib/issuer-url.js';
-import { defineOptions, type OptionValues } from '../../lib/option.js';
+import { defineOptions, flagName, type OptionValues } from '../../lib/option.js';
 import { names, text, texts } from '../../lib/value-type.js';
 import type { AuthenticationConfiguration } from './validation.js';
 
@@ -102,7 +102,7 @@ function oidcFlags(values: OidcOptions, given: ReadonlySet<string>): string[] {
   return Object.entries(options).flatMap(([key, { default: preset }]) => {
     const isEmpty = String(values[key as keyof OidcOptions]) === '' && preset === '';
     if (!key.startsWith('oidc') || !given.has(key) || isEmpty) return [];
-    return [`--${key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`];
+    return [`--${flagName(key)}`];
   });
 }
 

@@ -1,5 +1,5 @@
 import type { OptionFacts } from '../../authentication/method.js';
-import { defineOptions, type OptionValues } from '../../lib/option.js';
+import { defineOptions, flagName, type OptionValues } from '../../lib/option.js';
 import { bool, text } from '../../lib/value-type.js';
 
 /** The command's name. */
@@ -52,10 +52,6 @@ interface CoreOptions {
 /** The options that the command reads. */
 export type RunOptions = OptionValues<typeof options> & CoreOptions;
 
-function flagOf(key: string): string {
-  return `--${key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`;
-}
-
 /** With the command, which options make no sense; without it, which ones are the command's. */
 export function problems(
   _options: RunOptions,
@@ -64,10 +60,10 @@ export function problems(
 ): readonly string[] {
   if (command !== name) {
     const own = Object.keys(options).filter(key => given.has(key));
-    return own.map(key => `${flagOf(key)} is for kube-api-proxy ${usage}`);
+    return own.map(key => `--${flagName(key)} is for kube-api-proxy ${usage}`);
   }
   const reasons = [
-    ...Object.entries(refused).flatMap(([key, why]) => (given.has(key) ? [[flagOf(key), why]] : [])),
+    ...Object.entries(refused).flatMap(([key, why]) => (given.has(key) ? [[`--${flagName(key)}`, why]] : [])),
     ...methodsOn.map(({ flag }) => [flag, 'its command is the only caller']),
     ...listenersOn.map(({ flag }) => [flag, 'its clients send no secret']),
   ];

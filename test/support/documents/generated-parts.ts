@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { features } from '../../../src/features.js';
-import type { OptionOwner } from '../../../src/lib/option.js';
-import { definitionOf, flagName, optionKeys } from '../../../src/options/table.js';
+import { flagName, type OptionOwner } from '../../../src/lib/option.js';
+import { definitionOf, optionKeys } from '../../../src/options/table.js';
 import { projectFile } from '../project.js';
 import { createIdleMetrics, describeMetrics } from '../proxy/metrics.js';
 import { readAlerts } from './alerts.js';

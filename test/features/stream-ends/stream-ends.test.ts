@@ -219,22 +219,22 @@ describe('open streams that are checked', () => {
   });
 
   for (const each of [1, 10])
-    it(`are asked about evenly, and each question of a user once in an interval: 5,000 streams of 500 users, with ${each} each`, async () => {
+    it(`are asked about evenly, and each question of a user once in an interval: 1,000 streams of 100 users, with ${each} each`, async () => {
       set({ interval });
-      const streams = Array.from({ length: 5_000 }, (_, index) =>
-        begin(`user-${index % 500}`, { questions: [`${Math.floor(index / 500) % each}`] }),
+      const streams = Array.from({ length: 1_000 }, (_, index) =>
+        begin(`user-${index % 100}`, { questions: [`${Math.floor(index / 100) % each}`] }),
       );
       for (let round = 1; round <= 3; round += 1) {
         asked = [];
         askedAt = [];
         await pass(interval);
-        assert.equal(new Set(asked.filter(text => text.startsWith('access'))).size, 500 * each);
+        assert.equal(new Set(asked.filter(text => text.startsWith('access'))).size, 100 * each);
         // What is asked a second early belongs to the next round.
-        assert.ok(askedAt.length <= 510 * each, `${askedAt.length}`);
+        assert.ok(askedAt.length <= 102 * each, `${askedAt.length}`);
         const perSecond = new Map<number, number>();
         for (const at of askedAt) perSecond.set(at, (perSecond.get(at) ?? 0) + 1);
         const most = Math.max(...perSecond.values());
-        assert.ok(most <= 2 * Math.ceil((500 * (each + 1)) / 60), JSON.stringify([...perSecond]));
+        assert.ok(most <= 2 * Math.ceil((100 * (each + 1)) / 60), JSON.stringify([...perSecond]));
         // Those whose tokens are equal are asked about at once.
         assert.equal(asked.filter(text => text === 'caller user-7').length % 10, 0);
       }
@@ -246,7 +246,7 @@ describe('open streams that are checked', () => {
     const victim = begin('jane');
     let opened = 0;
     for (let second = 0; second < 180; second += 1) {
-      for (let index = 0; index < 50; index += 1) begin('mallory', { questions: [`q${opened++}`] });
+      for (let index = 0; index < 15; index += 1) begin('mallory', { questions: [`q${opened++}`] });
       asked = asked.filter(text => !text.includes('mallory'));
       await pass(1_000);
       if (second % 60 === 59) {

@@ -8,7 +8,7 @@ import { type CallObserver, UpstreamCall } from '../../transport/upstream-call.j
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
 import { EventReader, eventFormatOf } from './event-reader.js';
 import { TableEvents } from './table-events.js';
-import { compareVersions, type WatchEvent } from './watch-event.js';
+import type { WatchEvent } from './watch-event.js';
 
 /** Who wants the stream, and gets it. */
 export interface StreamClient {
@@ -21,7 +21,7 @@ export interface StreamClient {
 interface StreamOwner {
   /** The API server has accepted the watch, which was asked for after this moment; undefined if it has not, or it cannot be left. */
   answered(since: Moment | undefined): void;
-  /** The client has had all events up to this version, and nothing else. Returns whether it has left the stream. */
+  /** The client has had all events up to this version, that of a bookmark, and nothing else. Returns whether it has left the stream. */
   reached(version: string): boolean;
   /** The stream is over, and the client with it. */
   over(): void;
@@ -36,7 +36,7 @@ interface Exit {
 
 /**
  * A client's own watch at the API server, which begins with all objects (KEP-3157). All bytes go to the client as they come. From the
- * bookmark after the objects on, the client may leave it wherever it has had all events of a version, and go on elsewhere from that version.
+ * bookmark after the objects on, the client may leave it at each bookmark, and go on elsewhere from its version.
  */
 export class InitialStream implements RoundTrip, ResponseSink, BodySink {
   readonly #call: UpstreamCall;
@@ -51,10 +51,10 @@ export class InitialStream implements RoundTrip, ResponseSink, BodySink {
   #begun: Moment | undefined;
   readonly #clock: Clock;
   contentType: string | undefined;
-  /** The version of the last event since the bookmark; undefined before that. */
+  /** Whether the bookmark after the objects has come. */
+  #hasObjects = false;
+  /** The version of the bookmark that has come last; undefined if another event has come since, or none. */
   #version: string | undefined;
-  /** Whether no more events of this version can come. */
-  #isComplete = false;
   isPaused = false;
 
   constructor(
@@ -106,7 +106,7 @@ export class InitialStream implements RoundTrip, ResponseSink, BodySink {
 
   /** The version up to which the client has had all events, and nothing else; undefined if it cannot leave the stream at this moment. */
   get version(): string | undefined {
-    return this.#isComplete && this.#reader?.isBetween === true ? this.#version : undefined;
+    return this.#reader?.isBetween === true ? this.#version : undefined;
   }
 
   /** Ends the stream, whose client has got all its bytes and goes on elsewhere. Returns where the next ones go. It may have been paused. */
@@ -159,18 +159,12 @@ export class InitialStream implements RoundTrip, ResponseSink, BodySink {
   }
 
   /** @param end Where the event ends in its chunk. */
-  #note({ type, version, bytes, endsInitialEvents }: WatchEvent, end: number, exits: Exit[]): void {
-    const before = this.#version;
-    if (before === undefined && !endsInitialEvents) return;
-    const order = before === undefined ? 1 : compareVersions(version, before);
-    const isBookmark = type === 'BOOKMARK';
-    if (type === 'ERROR' || order < 0 || (order === 0 && this.#isComplete && !isBookmark))
-      throw new Error('nobody can go on elsewhere from this event');
-    const start = end - bytes.length;
-    if (before !== undefined && order > 0 && start >= 0) exits.push({ version: before, at: start });
-    this.#version = version;
-    this.#isComplete = isBookmark;
-    if (isBookmark) exits.push({ version, at: end });
+  #note({ type, version, endsInitialEvents }: WatchEvent, end: number, exits: Exit[]): void {
+    if (type === 'ERROR') throw new Error('nobody can go on elsewhere from this event');
+    this.#hasObjects ||= endsInitialEvents;
+    const isExit = this.#hasObjects && type === 'BOOKMARK';
+    this.#version = isExit ? version : undefined;
+    if (isExit) exits.push({ version, at: end });
   }
 
   idle(most?: number): void {

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { after, describe, test } from 'node:test';
-import WebSocket from 'ws';
+import { after, test } from 'node:test';
 import { embeddedApiServer } from '../../../support/embedded-api-server.js';
-import { eventually } from '../../../support/eventually.js';
 import { startGateway, startStack } from '../../../support/proxy/stack.js';
 import { forms, type NamespaceWatch, WatchedNamespace } from '../../../support/proxy/watched-namespace.js';
 
@@ -58,24 +56,4 @@ test('a cookie keeps no watch from being shared where callers are authenticated,
   for (const watch of [...watches, other]) await watch.untilNamed('seen');
   for (const { headers } of namespace.upstream()) assert.equal(headers['cookie'], undefined);
   for (const watch of [...watches, other]) watch.close();
-});
-
-describe('a watch is passed on unshared', { concurrency: 2 }, () => {
-  test('over a WebSocket without a version, or that begins with the objects', async () => {
-    const namespace = new WatchedNamespace(plain);
-    const { url: origin } = plain.proxy;
-    const targets = [`${namespace.path}?watch=1`, namespace.target({ initial: true })];
-    const sockets = [...targets, ...targets].map(
-      target => new WebSocket(`${origin.replace('http', 'ws')}${target}`, { origin }),
-    );
-    const messages = sockets.map(socket => {
-      const received: string[] = [];
-      socket.on('message', data => received.push(String(data)));
-      return received;
-    });
-    await eventually('all watches', () => namespace.openUpstream().length === 4);
-    namespace.write('seen');
-    await eventually('all messages', () => messages.every(all => all.some(one => one.includes('"seen"'))));
-    for (const socket of sockets) socket.terminate();
-  });
 });

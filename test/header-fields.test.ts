@@ -14,8 +14,8 @@ import {
 import { parseRequestInfo } from '../src/kubernetes/request-info.js';
 import { requestedUser } from '../src/kubernetes/requested-user.js';
 import { upstreamRequest } from '../src/proxy/client-request.js';
-import { type HeadRequest, responseHeaders, switchingProtocols } from '../src/proxy/headers.js';
-import type { RequestContext } from '../src/request/context.js';
+import { responseHeaders, switchingProtocols } from '../src/proxy/headers.js';
+import type { OpenRequest } from '../src/request/context.js';
 import { RequestPath } from '../src/request/request-path.js';
 import { ResponseParser } from '../src/transport/http1/response-parser.js';
 import { headersFrames } from '../src/transport/http2/frames.js';
@@ -38,11 +38,11 @@ const path = new RequestPath({
 const answered = {
   ...clientRequest({ mount: { namesContext: true } }),
   ...{ path, cluster: { host: 'api.example' }, answerHeaders: ['Vary', 'Origin'] },
-} as unknown as HeadRequest & RequestContext;
+} as unknown as OpenRequest;
 const fromBrowser = {
   ...answered,
   head: new RequestHead({ method: 'GET', rawHeaders: ['Sec-Fetch-Mode', 'cors'] }),
-};
+} as OpenRequest;
 const policy = { sandboxesProxiedPages: true };
 const access = accessTo(new FakePool());
 const leg = { headers: [], connection: 'any', isRepeatable: true } as const;

@@ -1,9 +1,6 @@
 import { noSniff } from '../http/header-fields.js';
 import type { RequestContext } from '../request/context.js';
-import { type CookieRequest, confinedCookie } from './cookies.js';
-
-/** The parts of a request that decide which fields of its answer reach the client. */
-export type FieldRequest = CookieRequest & DocumentRequest & Pick<RequestContext, 'head'>;
+import { confinedCookie } from './cookies.js';
 
 /**
  * Fields by which one answer speaks for the whole origin, which an API server and its Pods share with the API, the explorer and all other
@@ -58,7 +55,7 @@ const browserPrefixes = ['content-', 'x-kubernetes-', 'sec-websocket-'] as const
 export function clientValue(
   key: string,
   value: string,
-  request: FieldRequest,
+  request: RequestContext,
   policy: DocumentPolicy,
 ): string | undefined {
   if (removed.has(key)) return loading.has(key) && isLeftToGuards(request, policy) ? value : undefined;
@@ -90,9 +87,6 @@ function withoutReports(policies: string): string | undefined {
   return kept.some(policy => policy.trim() !== '') ? kept.join(',') : undefined;
 }
 
-/** The parts of a request that decide what browsers may make of its answer. */
-export type DocumentRequest = { readonly path: Pick<RequestContext['path'], 'proxied'> };
-
 /** The option that decides about answers of the proxy subresource. */
 export interface DocumentPolicy {
   /** Whether the guards sandbox what Pods, Services and nodes serve through the proxy subresource. */
@@ -122,10 +116,7 @@ const namedPlainType =
 const noSniffSandbox: readonly string[] = [...noSniff, ...sandbox];
 
 /** Whether an answer is from behind the proxy subresource, and the guards trust what is there. Then it is not touched. */
-export function isLeftToGuards(
-  { path }: DocumentRequest,
-  { sandboxesProxiedPages }: DocumentPolicy,
-): boolean {
+export function isLeftToGuards({ path }: RequestContext, { sandboxesProxiedPages }: DocumentPolicy): boolean {
   return path.proxied !== undefined && !sandboxesProxiedPages;
 }
 
@@ -138,7 +129,7 @@ export function isLeftToGuards(
 export function documentFields(
   statusCode: number,
   contentType: string | undefined,
-  { path }: DocumentRequest,
+  { path }: RequestContext,
 ): readonly string[] {
   return path.proxied === undefined && mayBeDocument(statusCode, contentType) ? noSniffSandbox : noSniff;
 }

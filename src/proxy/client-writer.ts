@@ -6,10 +6,10 @@ import type { OpenRequest } from '../request/context.js';
 import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js';
 import { type BodySink, type ClientSink, LaggingError } from '../transport/round-trip.js';
 import { UpstreamError } from '../transport/upstream-error.js';
-import type { DocumentPolicy } from './answer-fields.js';
 import { AnswerFrames } from './answer-frames.js';
+import type { ProxyContext } from './client-request.js';
 import { cut } from './endings.js';
-import { type HeadRequest, responseHeaders } from './headers.js';
+import { responseHeaders } from './headers.js';
 import type { RoutedTrip } from './route.js';
 
 /**
@@ -22,15 +22,6 @@ const maxBuffered = 256 * 1024;
  * 20 % more CPU time than with this size; with 16 KB it took 12 % more.
  */
 const batch = 32 * 1024;
-
-/** What the writer needs of the request that is answered. */
-export type AnsweredRequest = Pick<OpenRequest, 'reply' | 'record' | 'http2'> & HeadRequest;
-
-/** What the writer needs of the program. */
-export interface WriterContext extends DocumentPolicy {
-  /** Whether the program is shutting down: then the client's connection closes after this answer. */
-  readonly openStreams: { readonly ending: boolean };
-}
 
 /** The request that the writer answers. */
 export interface WriterOwner {
@@ -56,8 +47,8 @@ type AnswerState = 'begins' | 'corked' | 'flows' | 'over';
  * read fast enough, the round trip is paused.
  */
 export class ClientWriter implements ClientSink, BodySink, BytesHolder {
-  readonly #request: AnsweredRequest;
-  readonly #context: WriterContext;
+  readonly #request: OpenRequest;
+  readonly #context: Pick<ProxyContext, 'sandboxesProxiedPages' | 'openStreams'>;
   readonly #response: ServerResponse;
   readonly #http2: Http2Answer | undefined;
   readonly #owner: WriterOwner;
@@ -81,7 +72,11 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
   /** Undefined before the head, if nobody may end it, or if nothing says where they end. */
   frames: AnswerFrames | undefined;
 
-  constructor(request: AnsweredRequest, context: WriterContext, owner: WriterOwner) {
+  constructor(
+    request: OpenRequest,
+    context: Pick<ProxyContext, 'sandboxesProxiedPages' | 'openStreams'>,
+    owner: WriterOwner,
+  ) {
     this.#request = request;
     this.#context = context;
     this.#response = request.reply.raw;

@@ -1,8 +1,5 @@
 import type { RequestContext } from '../request/context.js';
 
-/** The parts of a request that decide for which paths a browser may send a cookie of its answer. */
-export type CookieRequest = Pick<RequestContext, 'path'>;
-
 /**
  * Begins a cookie that browsers accept for the whole host alone (RFC 6265bis, `__Host-`). A cookie without a name is sent as its value, so a
  * value that begins in this way could pass for such a cookie.
@@ -20,7 +17,7 @@ const acceptedPath = /^\/[ -:<-~]{1,1023}$/;
  * Returns a Set-Cookie field that confines the cookie to where it came from, because one origin has the cookies of all Pods and clusters: without
  * Domain, and with the Path of the program that sent it. Returns undefined for a cookie that cannot be confined.
  */
-export function confinedCookie(field: string, request: CookieRequest): string | undefined {
+export function confinedCookie(field: string, request: RequestContext): string | undefined {
   const [pair, ...attributes] = field.split(';') as [string, ...string[]];
   if (hostCookie.test(pair) || control.test(field)) return undefined;
   const kept = [pair];
@@ -42,7 +39,7 @@ export function confinedCookie(field: string, request: CookieRequest): string | 
  */
 function confinedPath(
   askedPath: string,
-  { path: { prefix, forServer, serverPath, api, proxied } }: CookieRequest,
+  { path: { prefix, forServer, serverPath, api, proxied } }: RequestContext,
 ): string {
   const server = prefix + serverPath;
   if (proxied !== undefined) {

@@ -3,16 +3,7 @@ import { type RawHeaders, removeFields } from '../http/header-fields.js';
 import { withoutBearerProtocol } from '../kubernetes/bearer-protocol.js';
 import { impersonationPrefix } from '../kubernetes/impersonation.js';
 import type { OpenRequest, RequestContext } from '../request/context.js';
-import {
-  clientValue,
-  type DocumentPolicy,
-  documentFields,
-  type FieldRequest,
-  isLeftToGuards,
-} from './answer-fields.js';
-
-/** The parts of a request that decide whether a redirect gets the prefix. */
-export type PrefixedRequest = Pick<OpenRequest, 'mount' | 'path' | 'cluster' | 'endpoint'>;
+import { clientValue, type DocumentPolicy, documentFields, isLeftToGuards } from './answer-fields.js';
 
 /**
  * Changes redirects that stay on the API server: the request's prefix comes before them. It replaces the path of the server's URL where the
@@ -22,7 +13,7 @@ export type PrefixedRequest = Pick<OpenRequest, 'mount' | 'path' | 'cluster' | '
  *
  * @param headers Name, value, name, value, …; changed in place.
  */
-export function relocate(headers: string[], request: PrefixedRequest): void {
+export function relocate(headers: string[], request: OpenRequest): void {
   const { cluster, endpoint } = request;
   const { server } = endpoint.config;
   for (let index = 0; index < headers.length; index += 2) {
@@ -36,7 +27,7 @@ export function relocate(headers: string[], request: PrefixedRequest): void {
   }
 }
 
-type ServerAddress = PrefixedRequest['endpoint']['config']['server'];
+type ServerAddress = OpenRequest['endpoint']['config']['server'];
 
 /** Returns the path below another one, with its query and fragment; undefined if it is not below it. */
 function pathBelow(serverPath: string, path: string): string | undefined {
@@ -148,9 +139,6 @@ export function saysWho(key: string): boolean {
   return key === 'authorization' || key.startsWith(impersonationPrefix);
 }
 
-/** The request properties that decide which header fields a response gets. */
-export type HeadRequest = PrefixedRequest & FieldRequest & Pick<RequestContext, 'answerHeaders'>;
-
 /** The head of an answer: name, value, name, value, … */
 interface AnswerHead {
   readonly statusCode: number;
@@ -172,7 +160,7 @@ export interface ClientFields {
  */
 export function responseHeaders(
   { statusCode, rawHeaders }: AnswerHead,
-  request: HeadRequest,
+  request: OpenRequest,
   policy: DocumentPolicy,
 ): ClientFields {
   const fields = inboundFields(rawHeaders, request, policy);
@@ -196,7 +184,7 @@ export function responseHeaders(
 export function switchingProtocols(
   statusMessage: string,
   headers: RawHeaders,
-  request: HeadRequest,
+  request: OpenRequest,
   policy: DocumentPolicy,
 ): string {
   let head = `HTTP/1.1 101 ${statusMessage}\r\n`;
@@ -213,7 +201,7 @@ export function switchingProtocols(
 /** Removes the header fields that must not reach the client: hop-by-hop fields, fields that `Connection` names, and those of `clientValue`. */
 export function inboundFields(
   rawHeaders: RawHeaders,
-  request: FieldRequest,
+  request: RequestContext,
   policy: DocumentPolicy,
 ): ClientFields {
   const named = namedByConnection(rawHeaders);

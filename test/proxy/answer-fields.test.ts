@@ -26,7 +26,7 @@ function passed(
   const parts = { method: 'GET', received: path, target: path, prefix: '', serverPath: '' };
   const head = new RequestHead({ method: 'GET', rawHeaders: [...rawHeaders] });
   const request = { path: new RequestPath(parts), head };
-  return clientValue(name.toLowerCase(), value, request, { sandboxesProxiedPages });
+  return clientValue(name.toLowerCase(), value, request as never, { sandboxesProxiedPages });
 }
 
 const program: Case = { rawHeaders: ['Accept', 'application/json'] };

@@ -250,7 +250,7 @@ function writerFor(response: ServerResponse, { isWatch }: Exchange): ClientWrite
   const request = { reply, record, mount, path: { api: undefined }, head, answerHeaders: [] };
   return new ClientWriter(
     request as never,
-    { sandboxesProxiedPages: false, openStreams: { ending: false } },
+    { sandboxesProxiedPages: false, openStreams: { ending: false } as never },
     { mayBeEnded: false, onOver() {} },
   );
 }

@@ -84,7 +84,7 @@ async function start({
   };
   const writer = new ClientWriter(
     request as never,
-    { sandboxesProxiedPages: false, openStreams: { ending } },
+    { sandboxesProxiedPages: false, openStreams: { ending } as never },
     owner,
   );
   const trip = new FakeLease('any');

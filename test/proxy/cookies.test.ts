@@ -14,7 +14,7 @@ interface Place {
 /** The field for the client; undefined if it is dropped. */
 function held(field: string, { at, prefix = '', serverPath = '' }: Place): string | undefined {
   const path = new RequestPath({ method: 'GET', received: prefix + at, target: at, prefix, serverPath });
-  return confinedCookie(field, { path });
+  return confinedCookie(field, { path } as never);
 }
 
 /** The path that the client gets for a cookie with this Path; without Path if it is undefined. */

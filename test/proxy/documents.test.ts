@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RequestHead } from '../../src/http/request-head.js';
-import { type HeadRequest, responseHeaders } from '../../src/proxy/headers.js';
+import { responseHeaders } from '../../src/proxy/headers.js';
+import type { OpenRequest } from '../../src/request/context.js';
 import { RequestPath } from '../../src/request/request-path.js';
 import { assertLinear } from '../support/growth.js';
 
@@ -29,7 +30,7 @@ function restricted(
   const parts = { method: 'GET', received: path, target: path, prefix: '', serverPath };
   const head = new RequestHead({ method: 'GET', rawHeaders: [] });
   const mount = { namesContext: false };
-  const request = { mount, path: new RequestPath(parts), head, answerHeaders: [] } as unknown as HeadRequest;
+  const request = { mount, path: new RequestPath(parts), head, answerHeaders: [] } as unknown as OpenRequest;
   return responseHeaders({ statusCode, rawHeaders: headers }, request, { sandboxesProxiedPages }).headers;
 }
 

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RequestHead } from '../../src/http/request-head.js';
-import type { FieldRequest } from '../../src/proxy/answer-fields.js';
 import { upstreamRequest } from '../../src/proxy/client-request.js';
 import {
   type Additions,
   clientHeaders,
-  type HeadRequest,
   inboundFields,
   responseHeaders,
   switchingProtocols,
 } from '../../src/proxy/headers.js';
+import type { OpenRequest } from '../../src/request/context.js';
 import { RequestPath } from '../../src/request/request-path.js';
 import { outgoingRequest } from '../../src/transport/upstream-request.js';
 import { valuesOf } from '../support/clients/header-lines.js';
@@ -270,7 +269,7 @@ describe('the headers of an upstream request', () => {
   });
 });
 
-const request: FieldRequest = {
+const request = {
   head: new RequestHead({ method: 'GET', rawHeaders: [] }),
   path: new RequestPath({
     method: 'GET',
@@ -279,11 +278,11 @@ const request: FieldRequest = {
     prefix: '/clusters/dev',
     serverPath: '',
   }),
-};
+} as OpenRequest;
 
 const policy = { sandboxesProxiedPages: true };
 
-const inboundHeaders = (rawHeaders: readonly string[], request: FieldRequest) =>
+const inboundHeaders = (rawHeaders: readonly string[], request: OpenRequest) =>
   inboundFields(rawHeaders, request, policy).headers;
 
 describe('the headers of a response to the client', () => {
@@ -322,7 +321,7 @@ describe('the headers of a response to the client', () => {
       const head = switchingProtocols(
         'OK',
         upstream,
-        { ...request, answerHeaders } as unknown as HeadRequest,
+        { ...request, answerHeaders } as unknown as OpenRequest,
         policy,
       );
       assert.equal(head, `HTTP/1.1 101 OK\r\nConnection: Upgrade\r\nUPGRADE: websocket\r\n${added}\r\n`);
@@ -347,7 +346,7 @@ it('a 204 has no length', () => {
   const headersOf = (statusCode: number) =>
     responseHeaders(
       { statusCode, rawHeaders: ['Content-Length', '0', 'X-A', '1'] },
-      { ...request, mount: { relocates: false }, answerHeaders: [] } as unknown as HeadRequest,
+      { ...request, mount: { relocates: false }, answerHeaders: [] } as unknown as OpenRequest,
       policy,
     );
   assert.equal(headersOf(204).headers.includes('Content-Length'), false);

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RequestHead } from '../../src/http/request-head.js';
-import {
-  type HeadRequest,
-  type PrefixedRequest,
-  relocate,
-  responseHeaders,
-} from '../../src/proxy/headers.js';
+import { relocate, responseHeaders } from '../../src/proxy/headers.js';
+import type { OpenRequest } from '../../src/request/context.js';
 
 /** What the server's URL has other than https://api.example:6443, and the field. */
 interface Address {
@@ -24,7 +20,7 @@ function relocated(location: string, { name = 'Location', ...address } = {} as A
     path: { prefix: '/clusters/dev' },
     cluster: { host: 'api.example:6443' },
     endpoint: { config: { server } },
-  } as unknown as PrefixedRequest;
+  } as unknown as OpenRequest;
   const headers = ['Content-Type', 'text/plain', name, location];
   relocate(headers, request);
   assert.deepEqual(headers.slice(0, 3), ['Content-Type', 'text/plain', name]);
@@ -95,7 +91,7 @@ describe('a redirect of an API server below /clusters/', () => {
         ...{ head, answerHeaders: [] },
       },
       ...{ cluster: { host: 'api.example:6443' }, endpoint: { config: { server } } },
-    } as unknown as HeadRequest;
+    } as unknown as OpenRequest;
     const answer = { statusCode: 301, rawHeaders: ['Location', '/api/'] };
     const { headers } = responseHeaders(answer, request, { sandboxesProxiedPages: false });
     assert.deepEqual(headers.slice(0, 2), ['Location', '/clusters/dev/api/']);

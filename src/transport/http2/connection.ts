@@ -23,7 +23,7 @@ import {
 import type { HeaderFields } from './header-block.js';
 import { requestFields } from './heads.js';
 import { encodeHeaders } from './hpack.js';
-import { Inbound, type InboundEvents, type ServerSettings } from './inbound.js';
+import { Inbound, type InboundEvents } from './inbound.js';
 import { Http2Stream, type StreamOwner } from './stream.js';
 
 /**
@@ -253,7 +253,7 @@ export class Http2Connection implements InboundEvents, StreamOwner {
     stream.fail(error, { isUnseen: false });
   }
 
-  onSettings({ maxStreams = this.#limit, maxHead = this.#maxHead }: ServerSettings): void {
+  onSettings(maxStreams = this.#limit, maxHead = this.#maxHead): void {
     this.#maxHead = maxHead;
     this.#limit = Math.min(maxStreams, mostStreams);
     this.#answer(settingsAck);

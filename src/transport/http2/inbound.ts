@@ -10,17 +10,14 @@ import {
 } from './frames.js';
 import { HeaderBlock, type HeaderFields } from './header-block.js';
 
-/** What an API server's SETTINGS say, as far as it matters to a client. A limit is undefined if they do not change it. */
-export interface ServerSettings {
-  readonly maxStreams: number | undefined;
-  /** The largest head of a request, as RFC 9113, section 6.5.2 counts it. */
-  readonly maxHead: number | undefined;
-}
-
 /** The frames of an API server. The listener must check whether their streams have begun. */
 export interface InboundEvents {
-  /** The API server's SETTINGS, always the first frame. */
-  onSettings(settings: ServerSettings): void;
+  /**
+   * The API server's SETTINGS, always the first frame. A limit is undefined if they do not change it.
+   *
+   * @param maxHead The largest head of a request, as RFC 9113, section 6.5.2 counts it.
+   */
+  onSettings(maxStreams: number | undefined, maxHead: number | undefined): void;
   /** A PING. Its answer must have the same payload. */
   onPing(payload: Buffer): void;
   /** The API server accepts no stream with a higher id. */
@@ -104,7 +101,7 @@ export class Inbound {
       if (id === setting.maxConcurrentStreams) maxStreams = payload.readUInt32BE(at + 2);
       else if (id === setting.maxHeaderListSize) maxHead = payload.readUInt32BE(at + 2);
     }
-    this.#events.onSettings({ maxStreams, maxHead });
+    this.#events.onSettings(maxStreams, maxHead);
   }
 }
 

@@ -11,8 +11,8 @@ export class AnswerFrames {
   readonly format: EventFormat;
   #callback: (() => void) | undefined;
 
-  private constructor(reader: FrameReader, format: EventFormat) {
-    this.#reader = reader;
+  private constructor(format: EventFormat) {
+    this.#reader = format === 'json' ? new Lines() : protobufEvents();
     this.format = format;
   }
 
@@ -22,7 +22,7 @@ export class AnswerFrames {
    */
   static of(rawHeaders: RawHeaders, isWatch: boolean): AnswerFrames | undefined {
     const format = formatOf(rawHeaders, isWatch);
-    return format && new AnswerFrames(format === 'json' ? new Lines() : protobufEvents(), format);
+    return format && new AnswerFrames(format);
   }
 
   /** Calls back as soon as all frames that have begun are whole: now, or within `endIn`. */

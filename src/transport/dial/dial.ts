@@ -44,8 +44,6 @@ export interface DialOptions {
    * up.
    */
   readonly refuseAddress?: RefuseAddress | undefined;
-  /** Milliseconds since 1970. */
-  readonly now?: () => number;
   /**
    * Called for each opened connection, with the milliseconds that TCP (or the tunnel through a proxy) took, and those of TLS if there is
    * any.
@@ -141,10 +139,10 @@ function createDirectDial(
 }
 
 function createStartTls(options: DialOptions): StartTls {
-  const { server, insecureSkipTlsVerify, tlsServerName, secureContext, now } = options;
+  const { server, insecureSkipTlsVerify, tlsServerName, secureContext } = options;
   const { protocols = ['http/1.1'] } = options;
   const name = tlsServerName ?? server.hostname;
-  const resumption = new Resumption(now);
+  const resumption = new Resumption();
   return over => {
     const connection: tls.ConnectionOptions & { allowHalfOpen: boolean } = {
       ...over,

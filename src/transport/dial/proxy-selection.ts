@@ -6,24 +6,22 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Chooses the proxy on the way to a server, as client-go does: the kubeconfig's proxy-url, whatever NO_PROXY says, or else the
- * environment's proxy.
+ * environment's proxy, as golang.org/x/net/http/httpproxy reads it. The scheme of the server chooses HTTPS_PROXY or HTTP_PROXY; then
+ * NO_PROXY may exclude the server. Names in lower case are read too. A proxy without a scheme gets http://. Go ignores a variable that it
+ * cannot parse. Here that is a problem, because a typing error must not send requests past the proxy.
  *
  * @param proxyUrl The cluster's proxy-url; undefined and empty mean none.
- * @param name The setting's name in a problem, with its cluster and file.
+ * @param setting The name of that setting in a problem, with its cluster and file.
  */
 export function selectProxy(
   server: ServerAddress,
-  { proxyUrl = '', name, environment }: { proxyUrl?: string; name: string; environment: Environment },
+  {
+    proxyUrl = '',
+    name: setting,
+    environment,
+  }: { proxyUrl?: string; name: string; environment: Environment },
 ): ProxySelection {
-  return proxyUrl === '' ? selectEnvironmentProxy(server, environment) : parseProxyUrl(proxyUrl, name);
-}
-
-/**
- * The environment's proxy, as golang.org/x/net/http/httpproxy reads it. The scheme of the server chooses HTTPS_PROXY or HTTP_PROXY; then
- * NO_PROXY may exclude the server. Names in lower case are read too. A proxy without a scheme gets http://. Go ignores a variable that it
- * cannot parse. Here that is a problem, because a typing error must not send requests past the proxy.
- */
-function selectEnvironmentProxy(server: ServerAddress, environment: Environment): ProxySelection {
+  if (proxyUrl !== '') return parseProxyUrl(proxyUrl, setting);
   const read = (...names: string[]) => names.find(name => (environment[name] ?? '') !== '');
   const name =
     server.protocol === 'https:' ? read('HTTPS_PROXY', 'https_proxy') : read('HTTP_PROXY', 'http_proxy');

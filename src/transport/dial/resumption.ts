@@ -11,17 +11,12 @@ interface Session {
  * session is resumed only if its server was verified, and only until one of the certificates expires: then a new handshake would fail.
  */
 export class Resumption {
-  readonly #now: () => number;
   #session: Session | undefined;
-
-  constructor(now: () => number = Date.now) {
-    this.#now = now;
-  }
 
   /** The session ticket for a new connection, if there is one. */
   get ticket(): Buffer | undefined {
     const session = this.#session;
-    if (session !== undefined && this.#now() >= session.validUntil) this.#session = undefined;
+    if (session !== undefined && Date.now() >= session.validUntil) this.#session = undefined;
     return this.#session?.ticket;
   }
 

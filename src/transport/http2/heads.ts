@@ -13,24 +13,17 @@ export function requestFields({ method, path, headers }: OutgoingRequest): strin
   return fields;
 }
 
-/** The head of a response, in the form of HTTP/1.1. */
-export interface ResponseHead {
-  readonly statusCode: number;
-  readonly statusMessage: string;
-  /** Name, value, name, value, …; names are spelled as in net/http. */
-  readonly headers: string[];
-  /** The announced length of the body in bytes; undefined if there is none. */
-  readonly contentLength: number | undefined;
-}
-
 const status = /^[1-9]\d\d$/;
 const digits = /^\d{1,15}$/;
 const fieldName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 /** Values that RFC 9113, section 8.2.1 forbids, and values that Node refuses to send to the client. */
 const illegalValue = /[^\t\x20-\x7e\x80-\xff]|^[ \t]|[ \t]$/;
 
-/** Reads the head of a response. Throws an Http2Error if the fields are not a valid head (RFC 9113, section 8.3.2), or too many. */
-export function readHead(fields: readonly string[]): ResponseHead {
+/**
+ * Reads the head of a response: in the form of HTTP/1.1, with names as net/http spells them, and with the announced length of the body in
+ * bytes. Throws an Http2Error if the fields are not a valid head (RFC 9113, section 8.3.2), or too many.
+ */
+export function readHead(fields: readonly string[]) {
   const [name, code = ''] = fields;
   if (name !== ':status' || !status.test(code)) throw malformed('the :status of an answer');
   const headers = readFields(fields, 2);

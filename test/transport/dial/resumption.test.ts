@@ -13,6 +13,7 @@ describe('a TLS session with the API server', () => {
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     it(`is resumed until a certificate of the server's chain has expired, over ${version}`, async t => {
       let now = Date.now();
+      t.mock.method(Date, 'now', () => now);
       const authority = await createCertificateAuthority({ notAfter: new Date(now + 9 * day) });
       const intermediate = await authority.intermediate({ notAfter: new Date(now + day) });
       const { certificate, key } = await intermediate.server({ notAfter: new Date(now + 9 * day) });
@@ -30,7 +31,6 @@ describe('a TLS session with the API server', () => {
         secureContext: () => tls.createSecureContext({ ca: authority.certificate }),
         insecureSkipTlsVerify: false,
         keepAlive: 0,
-        now: () => now,
       });
       const connect = async () => {
         const socket = await new Promise<Socket>((resolve, reject) => {

@@ -109,18 +109,3 @@ function parseProtocols(protocols = ''): string | undefined {
   }
   return token;
 }
-
-/**
- * The network that an address counts towards: each IPv4 address alone, but for an IPv6 address its whole /64, because one host may use all
- * addresses of a /64 (RFC 4291, section 2.5.4). Takes an address as Node writes it; empty for a Unix socket.
- */
-export function networkOf(address: string): string {
-  const plain = address.split('%')[0] as string;
-  const groups = plain.split(':');
-  if (groups.length === 1 || plain.includes('.')) return groups.at(-1) as string;
-  const whole = plain.replace('::', `${':0'.repeat(9 - groups.length)}:`).split(':');
-  return whole
-    .slice(0, 4)
-    .map(group => group || '0')
-    .join(':');
-}

@@ -51,8 +51,10 @@ const capacity = 4096;
  */
 const mostAtATime = 512;
 
-/** What is remembered for one cluster, by `memoryKey`. */
+/** What is asked, and remembered by `memoryKey`, for one cluster. */
 interface Answers {
+  /** By users' names. */
+  readonly slots: FairSlots<string>;
   /** When each permission was asked for. */
   readonly permissions: Map<string, Moment>;
   /** When each definite no came. */
@@ -73,7 +75,6 @@ export class Reviews {
   readonly #clock: Clock;
   readonly #capacity = new SharedCapacity(capacity);
   readonly #answers = new WeakMap<ReviewingCluster, Answers>();
-  readonly #slots = new WeakMap<ReviewingCluster, FairSlots<string>>();
   #authorizer: Authorizer | undefined;
 
   constructor(clock: Clock) {
@@ -187,12 +188,8 @@ export class Reviews {
   }
 
   async #askInLimits(question: Question): Promise<Verdict> {
-    const { cluster, as } = question;
-    let slots = this.#slots.get(cluster);
-    if (slots === undefined) {
-      slots = new FairSlots(Number.POSITIVE_INFINITY, () => mostAtATime);
-      this.#slots.set(cluster, slots);
-    }
+    const { as } = question;
+    const { slots } = this.#answersOf(question);
     const party = as === 'configured' ? '' : (namedUser(as)?.username ?? '');
     if (!slots.takeNow(party)) throw new TooManyReviewsError('the API server');
     return review(question).finally(() => slots.giveBack(party));
@@ -225,11 +222,12 @@ export class Reviews {
   #answersOf({ cluster }: Question): Answers {
     let answers = this.#answers.get(cluster);
     if (answers === undefined) {
-      const [permissions, refusals] = [
-        this.#capacity.createMap<Moment>(),
-        this.#capacity.createMap<Moment>(),
-      ];
-      answers = { permissions, refusals, pending: new Map(), willForget: false };
+      answers = {
+        slots: new FairSlots(Number.POSITIVE_INFINITY, () => mostAtATime),
+        permissions: this.#capacity.createMap(),
+        refusals: this.#capacity.createMap(),
+        ...{ pending: new Map(), willForget: false },
+      };
       this.#answers.set(cluster, answers);
     }
     return answers;

@@ -1,4 +1,4 @@
-import { type BearerToken, networkOf } from '../../authentication/bearer-token.js';
+import type { BearerToken } from '../../authentication/bearer-token.js';
 import { AuthenticationError, IdentityError } from '../../authentication/identity.js';
 import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
@@ -215,4 +215,19 @@ function isFresh({ since, lifetime }: Outcome): boolean {
 export function userOf(outcome: Outcome): UserInfo | undefined {
   if ('error' in outcome) throw outcome.error;
   return outcome.user;
+}
+
+/**
+ * The network that an address counts towards: each IPv4 address alone, but for an IPv6 address its whole /64, because one host may use all
+ * addresses of a /64 (RFC 4291, section 2.5.4). Takes an address as Node writes it; empty for a Unix socket.
+ */
+export function networkOf(address: string): string {
+  const plain = address.split('%')[0] as string;
+  const groups = plain.split(':');
+  if (groups.length === 1 || plain.includes('.')) return groups.at(-1) as string;
+  const whole = plain.replace('::', `${':0'.repeat(9 - groups.length)}:`).split(':');
+  return whole
+    .slice(0, 4)
+    .map(group => group || '0')
+    .join(':');
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { networkOf } from '../../src/authentication/bearer-token.js';
+import { networkOf } from '../../../src/features/common/token-cache.js';
 
 it('the network of an address is the IPv4 address itself, in either of its forms, and the /64 of an IPv6 address, wherever its zeros are left out', () => {
   assert.equal(networkOf('192.0.2.1'), '192.0.2.1');

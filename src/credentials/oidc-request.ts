@@ -54,8 +54,6 @@ export async function askIssuer(
     const { statusCode, headers, body } = await request(url, {
       dispatcher,
       signal: AbortSignal.any([signal, AbortSignal.timeout(exchangeTimeout)]),
-      headersTimeout: exchangeTimeout,
-      bodyTimeout: exchangeTimeout,
       method: form === undefined ? 'GET' : 'POST',
       body: form === undefined ? null : form.toString(),
       headers: {
@@ -92,30 +90,15 @@ async function readText(body: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-const noAnswer = 'it does not answer in time';
-const wasClosed = 'the connection was closed';
-
-/** The error codes that have a message of their own for an issuer. */
-const failures: Readonly<Record<string, string>> = {
-  ETIMEDOUT: noAnswer,
-  UND_ERR_CONNECT_TIMEOUT: noAnswer,
-  UND_ERR_HEADERS_TIMEOUT: noAnswer,
-  UND_ERR_BODY_TIMEOUT: noAnswer,
-  ECONNRESET: wasClosed,
-  EPIPE: wasClosed,
-  UND_ERR_SOCKET: wasClosed,
-};
-
 /** Describes the error by its code. Its message is not used, because it may quote received bytes. */
 function describeFailure(error: unknown, authorityName: string): string {
   if (error instanceof CredentialError) return error.message;
   if (error instanceof TooLarge) return 'its answer is too large';
   if (!(error instanceof Error)) return 'the connection failed';
-  if (error.name === 'TimeoutError') return noAnswer;
   if (error.name === 'HTTPParserError') return 'its answer is not valid HTTP/1.1';
   const code = 'code' in error ? String(error.code) : '';
-  const known = failures[code];
-  if (known !== undefined) return known;
+  if (error.name === 'TimeoutError' || code === 'ETIMEDOUT') return 'it does not answer in time';
+  if (['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(code)) return 'the connection was closed';
   const failure = connectionFailure(code);
   if (failure?.reason === 'tls_unknown_authority') return `${failure.words}; check ${authorityName}`;
   if (failure !== undefined) return failure.words;

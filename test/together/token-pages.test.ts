@@ -45,17 +45,34 @@ const pages: Readonly<Record<string, readonly string[]>> = {
 /** Every way in which a page of another site sends a request without asking first, and what a server in front of the gateway makes of it. */
 const attacks: Readonly<Record<string, readonly [method: string, headers: readonly string[]]>> = {};
 const sites = ['cross-site', 'same-site', 'x', 'same-origin, cross-site'];
+const modes = [
+  ['GET', 'navigate', 'iframe'],
+  ['GET', 'no-cors', 'image'],
+  ['GET', 'no-cors', 'script'],
+  ['HEAD', 'no-cors', 'empty'],
+  ['POST', 'no-cors', 'empty'],
+  ['POST', 'navigate', 'document'],
+  ['POST', 'navigate', 'iframe'],
+  ['GET', 'navigate', 'object'],
+  ['GET', 'cors', 'empty'],
+  ['POST', 'cors', 'empty'],
+  ['OPTIONS', 'cors', 'empty'],
+  ['GET', 'websocket', 'empty'],
+] as const;
 for (const site of sites) {
-  const origin = 'Origin: https://evil.example';
-  const fetch = (mode: string, dest: string) =>
-    [site, mode, dest].map((value, at) => `Sec-Fetch-${['Site', 'Mode', 'Dest'][at]}: ${value}`);
-  Object.assign(attacks, {
-    [`a frame of ${site}`]: ['GET', fetch('navigate', 'iframe')],
-    [`an image of ${site}`]: ['GET', fetch('no-cors', 'image')],
-    [`a form of ${site}`]: ['POST', [...fetch('navigate', 'document'), origin]],
-    [`a preflight of ${site}`]: ['OPTIONS', [...fetch('cors', 'empty'), origin]],
-    [`a WebSocket of ${site}`]: ['GET', [...fetch('websocket', 'empty'), origin]],
-  });
+  for (const [method, mode, dest] of modes) {
+    Object.assign(attacks, {
+      [`${method} ${mode} ${dest} ${site}`]: [
+        method,
+        [
+          ...[`Sec-Fetch-Site: ${site}`, `Sec-Fetch-Mode: ${mode}`, `Sec-Fetch-Dest: ${dest}`],
+          ...(method === 'GET' && mode !== 'cors' && mode !== 'websocket'
+            ? []
+            : ['Origin: https://evil.example']),
+        ],
+      ],
+    });
+  }
 }
 Object.assign(attacks, {
   'a prefetch by speculation rules': [
@@ -115,6 +132,7 @@ describe('--accept-token-pages', () => {
   }
 
   test('changes nothing for a request that brings no valid token in Authorization: each is refused, as it is by default with any', async () => {
+    assert.ok(Object.keys(attacks).length >= 45);
     for (const [what, [method, headers]] of Object.entries(attacks)) {
       const attack = { target: pod, method, headers };
       await assertRejected(open.port, attack, 403, what);

@@ -6,8 +6,8 @@ import type { OpenRequest } from '../request/context.js';
 import type { BorrowedBytes, BytesHolder } from '../transport/borrowed-bytes.js';
 import { type BodySink, type ClientSink, LaggingError } from '../transport/round-trip.js';
 import { UpstreamError } from '../transport/upstream-error.js';
+import type { DocumentPolicy } from './answer-fields.js';
 import { AnswerFrames } from './answer-frames.js';
-import type { ProxyContext } from './client-request.js';
 import { cut } from './endings.js';
 import { responseHeaders } from './headers.js';
 import type { RoutedTrip } from './route.js';
@@ -48,7 +48,7 @@ type AnswerState = 'begins' | 'corked' | 'flows' | 'over';
  */
 export class ClientWriter implements ClientSink, BodySink, BytesHolder {
   readonly #request: OpenRequest;
-  readonly #context: Pick<ProxyContext, 'sandboxesProxiedPages' | 'openStreams'>;
+  readonly #context: DocumentPolicy & { readonly openStreams: { readonly ending: boolean } };
   readonly #response: ServerResponse;
   readonly #http2: Http2Answer | undefined;
   readonly #owner: WriterOwner;
@@ -74,7 +74,7 @@ export class ClientWriter implements ClientSink, BodySink, BytesHolder {
 
   constructor(
     request: OpenRequest,
-    context: Pick<ProxyContext, 'sandboxesProxiedPages' | 'openStreams'>,
+    context: DocumentPolicy & { readonly openStreams: { readonly ending: boolean } },
     owner: WriterOwner,
   ) {
     this.#request = request;

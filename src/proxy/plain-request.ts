@@ -6,15 +6,14 @@ import type { Revocation } from '../request/recorded-request.js';
 import type { ClientSink, ConnectionKind } from '../transport/round-trip.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import type { AnswerFrames } from './answer-frames.js';
-import { type ProxyContext, upstreamRequest } from './client-request.js';
-import { Exchange } from './exchange.js';
+import { ClientRequest, type ProxyContext, upstreamRequest } from './client-request.js';
 import { framedErrorEvent } from './farewell.js';
 import { longestEnd, type StreamEnd } from './open-streams.js';
 import { RequestBody } from './request-body.js';
 import type { Route, RoutedTrip } from './route.js';
 
 /** One plain request, and its lifetime. The client, the request timeout or a shutdown may end it before its answer is complete. */
-export class PlainRequest extends Exchange<ClientSink> {
+export class PlainRequest extends ClientRequest<ClientSink> {
   readonly #hasBody: boolean;
   /**
    * `shared` for a watch or a log, which the API server itself answers. Answers of programs behind the API server are passed on byte for

@@ -18,9 +18,8 @@ import {
 } from '../transport/round-trip.js';
 import { UpstreamError } from '../transport/upstream-error.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
-import { type ProxyContext, upstreamRequest } from './client-request.js';
+import { ClientRequest, type ProxyContext, upstreamRequest } from './client-request.js';
 import { cut, endUpgraded } from './endings.js';
-import { Exchange } from './exchange.js';
 import { farewell, isSpdy, isWebSocket, lastEvent } from './farewell.js';
 import { switchingProtocols } from './headers.js';
 import { longestEnd, type StreamEnd } from './open-streams.js';
@@ -73,7 +72,7 @@ export function listenForUpgrades(
  * class takes over the client's socket and copies bytes in both directions. Any other answer is passed on unchanged and ends the
  * connection, so that nothing that the client sends after it can bypass the guards.
  */
-export class Upgrade extends Exchange<ResponseSink> implements ResponseSink {
+export class Upgrade extends ClientRequest<ResponseSink> implements ResponseSink {
   /** Nothing says where the answer of a refused upgrade may end. */
   readonly mayBeEnded = false;
   readonly #client: Socket;

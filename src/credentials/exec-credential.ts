@@ -17,7 +17,7 @@ export function createExecInfo(
   config: ClientConfig,
   certificateAuthority: Buffer | undefined,
 ): string {
-  const cluster = {
+  const describe = () => ({
     server: urlOf(config.server),
     'tls-server-name': config.tlsServerName,
     'insecure-skip-tls-verify': config.insecureSkipTlsVerify || undefined,
@@ -25,8 +25,8 @@ export function createExecInfo(
     'proxy-url': config.proxyUrl?.url,
     'disable-compression': config.disableCompression,
     config: config.execClusterConfig,
-  };
-  const info = provideClusterInfo ? { cluster } : {};
+  });
+  const info = provideClusterInfo ? { cluster: describe() } : {};
   return JSON.stringify({ kind: 'ExecCredential', apiVersion, spec: { ...info, interactive: false } });
 }
 

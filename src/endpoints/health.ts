@@ -8,7 +8,7 @@ export interface HealthCheck {
   readonly check: () => void | Promise<void>;
 }
 
-/** A line of readyz of which not everybody gets all. */
+/** A line of readyz that tells callers more than strangers. */
 export interface Warning {
   readonly text: string;
   /** What callers read in its place: strangers must not know it. */

@@ -6,7 +6,6 @@ import type { Cluster } from '../clusters/cluster.js';
 import { fieldValue } from '../http/header-fields.js';
 import { StatusError } from '../kubernetes/status.js';
 import { spdyFrames } from '../lib/frames.js';
-import { StallTimer } from '../lib/stall-timer.js';
 import type { OpenRequest } from '../request/context.js';
 import type { EndReason } from '../request/recorded-request.js';
 import {
@@ -19,11 +18,12 @@ import {
 import { UpstreamError } from '../transport/upstream-error.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
 import { ClientRequest, type ProxyContext, upstreamRequest } from './client-request.js';
+import { EarlyBytes } from './early-bytes.js';
 import { cut, endUpgraded } from './endings.js';
 import { farewell, isSpdy, isWebSocket, lastEvent } from './farewell.js';
 import { switchingProtocols } from './headers.js';
 import { longestEnd, type StreamEnd } from './open-streams.js';
-import { hasTurn, maxEarlyBytes, PipelinedUpgrade } from './pipelined-upgrade.js';
+import { hasTurn, PipelinedUpgrade } from './pipelined-upgrade.js';
 import { Relay } from './relay/relay.js';
 import { WebSocketFrames } from './relay/websocket-frames.js';
 import type { Route, RoutedTrip } from './route.js';
@@ -76,9 +76,7 @@ export class Upgrade extends ClientRequest<ResponseSink> implements ResponseSink
   /** Nothing says where the answer of a refused upgrade may end. */
   readonly mayBeEnded = false;
   readonly #client: Socket;
-  #early: Buffer[];
-  #earlyBytes = 0;
-  readonly #stall: StallTimer;
+  readonly #early: EarlyBytes;
   #upstream: SwitchedSocket | undefined;
   /** Ends the upgraded connection in the way of its protocol. Returns what cancels its timers. */
   #sayFarewell: ((error: StatusError, isEvent?: boolean) => () => void) | undefined;
@@ -88,10 +86,9 @@ export class Upgrade extends ClientRequest<ResponseSink> implements ResponseSink
     super(context, request);
     const { socket, early } = sockets.get(request.raw) as UpgradeSocket;
     this.#client = socket;
-    this.#early = [...early];
     const late = () => new UpstreamError(504, 'timeout', 'the API server does not answer the upgrade');
     // The client's bytes have waited too long for an answer.
-    this.#stall = new StallTimer(socket, context.patience, () => this.#fail(late()));
+    this.#early = new EarlyBytes(socket, context.patience, () => this.#fail(late()), early);
   }
 
   get upgradedTo(): Cluster | undefined {
@@ -106,8 +103,7 @@ export class Upgrade extends ClientRequest<ResponseSink> implements ResponseSink
     client.setNoDelay(true);
     this.request.record.onEnd(() => this.#tearDown('client'));
     if (this.writer.state === 'over') return;
-    // Reading is the only way to notice that the client leaves before there is an answer.
-    client.on('data', this.#keepEarly).resume();
+    this.#early.keep();
     this.send(this.#upstreamRequest(), this);
   }
 
@@ -127,15 +123,6 @@ export class Upgrade extends ClientRequest<ResponseSink> implements ResponseSink
     });
   }
 
-  #keepEarly = (chunk: Buffer): void => {
-    this.#early.push(chunk);
-    this.#earlyBytes += chunk.length;
-    if (this.#earlyBytes <= maxEarlyBytes) return;
-    this.#client.pause();
-    // While the client's bytes are not read, nothing shows whether the client has left, so the wait is limited.
-    this.#stall.start();
-  };
-
   switched({ statusMessage, headers, socket: upstream }: SwitchedResponse): BodySink {
     const client = this.#client;
     const { record, reply } = this.request;
@@ -154,7 +141,7 @@ export class Upgrade extends ClientRequest<ResponseSink> implements ResponseSink
       };
       return { end, frames: isWebSocket(protocol) ? new WebSocketFrames(end) : undefined };
     };
-    new Relay(client, upstream, sideOf('client')).copyEvents(this.#early);
+    new Relay(client, upstream, sideOf('client')).copyEvents(this.#early.take());
     const mayBeEnded = this.context.openStreams.mayEnd(this.request);
     const side = sideOf('upstream');
     const frames = mayBeEnded && isSpdy(protocol) ? spdyFrames() : side.frames;
@@ -170,7 +157,6 @@ export class Upgrade extends ClientRequest<ResponseSink> implements ResponseSink
             : farewell({ protocol, headers, info: record.info }, error),
         );
     }
-    this.#early = [];
     this.context.openStreams.opened(this);
     upstream.once('close', () => {
       if (this.#stopEnding === undefined) this.#tearDown('upstream');
@@ -202,14 +188,14 @@ export class Upgrade extends ClientRequest<ResponseSink> implements ResponseSink
 
   /** Stops waiting for an answer: from now on the client's bytes are relayed, or dropped. */
   #stopWaiting(): void {
-    this.#stall.stop();
-    this.#client.off('data', this.#keepEarly).resume();
+    this.#early.stop();
+    this.#client.resume();
   }
 
   /** One side has closed. The other side gets the bytes that were on their way to it, and is closed then. */
   #tearDown(endedBy: EndReason): void {
     this.request.record.endedBy ??= endedBy;
-    this.#stall.stop();
+    this.#early.stop();
     this.#stopEnding?.();
     this.writer.close();
     this.writer.trip?.abort();

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { Moment } from '../../src/lib/moment.js';
 import { type Question, questionKey, Reviews } from '../../src/reviews/reviews.js';
+import { AskedReviews } from '../support/asked-reviews.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { ToldPhases } from '../support/told-phases.js';
-import { type Answer, answeringPool } from '../support/transport/answering-pool.js';
-import { accessTo, endpoint } from '../support/transport/upstream-requests.js';
+import type { Answer } from '../support/transport/answering-pool.js';
+import { endpoint } from '../support/transport/upstream-requests.js';
 
 const watch = { resourceAttributes: { verb: 'watch' } };
 
@@ -42,28 +43,13 @@ describe('permissions', () => {
 });
 
 describe('a right that is asked about again', () => {
-  let answer: () => Answer | Promise<Answer>;
-  let asked: number;
-  let reviews: Reviews;
-  let clock: ManualClock;
-  const pool = answeringPool(() => {
-    asked += 1;
-    return answer();
-  });
-  const question: Question = {
-    cluster: { host: 'h', name: 'c', access: () => accessTo(pool), refused: async () => undefined },
-    as: ['Impersonate-User', 'jane'],
-    attributes: watch,
-  };
-  const says = (status: object | string, code = 201) => {
-    answer = () => ({ status: code, body: typeof status === 'string' ? status : { status } });
-  };
+  let api: AskedReviews;
+  let { reviews, clock, question } = new AskedReviews();
+  const says = (status: object | string, code?: number) => api.says(status, code);
 
   beforeEach(() => {
-    asked = 0;
-    clock = new ManualClock(1_000_000);
-    reviews = new Reviews(clock);
-    says({ allowed: true });
+    api = new AskedReviews();
+    ({ reviews, clock, question } = api);
   });
 
   it('goes on or has ended by what the API server says now, whatever it said before', async () => {
@@ -72,7 +58,7 @@ describe('a right that is asked about again', () => {
     says({ allowed: false });
     assert.equal(reviews.isPermitted(question), true);
     assert.equal((await reviews.askNow(question)).isAllowed, false);
-    assert.equal(asked, 3);
+    assert.equal(api.asked, 3);
     assert.equal(reviews.isPermitted(question), false, 'nothing goes on from memory');
     assert.equal((await reviews.ask(question)).isAllowed, false);
   });
@@ -81,13 +67,13 @@ describe('a right that is asked about again', () => {
     const told = new ToldPhases();
     await Promise.all([reviews.ask(question, told), reviews.ask(question, told)]);
     await reviews.ask(question, told);
-    assert.equal(asked, 1);
+    assert.equal(api.asked, 1);
     told.assertOneForTwo('review');
   });
 
   it('does not share a review that began before', async () => {
     let release: (value: Answer) => void = () => {};
-    answer = () => new Promise(resolve => (release = resolve));
+    api.answer = () => new Promise(resolve => (release = resolve));
     const before = reviews.ask(question);
     await new Promise(setImmediate);
     const refuse = release;
@@ -138,7 +124,7 @@ describe('a right that is asked about again', () => {
 
   it('that a no ends is given by no review that began before: nobody joins it, and nobody remembers it', async () => {
     let permit: (value: Answer) => void = () => {};
-    answer = () => new Promise(resolve => (permit = resolve));
+    api.answer = () => new Promise(resolve => (permit = resolve));
     const before = reviews.ask(question);
     await new Promise(setImmediate);
     const permitLate = permit;

@@ -151,7 +151,7 @@ export class SharingTrip implements RoundTrip {
     }
   }
 
-  /** Lets the client move after a yes, now or, if it is in the middle of an event, later. */
+  /** Lets the client move after a yes: now, or at its next bookmark if more than the last one has come meanwhile. */
   #wait(stream: InitialStream, request: WatchToShare, mayMove: boolean | Promise<boolean>): false {
     this.#isWaiting = true;
     const done = (isSure: boolean) => {

@@ -3,55 +3,38 @@ import { beforeEach, describe, it } from 'node:test';
 import { OwnRefusalError } from '../../../src/clusters/own-request.js';
 import { isStillAllowed, NoReviewsError } from '../../../src/features/common/still-allowed.js';
 import { Moment } from '../../../src/lib/moment.js';
-import { type Question, Reviews } from '../../../src/reviews/reviews.js';
-import { ManualClock } from '../../support/manual-clock.js';
-import { type Answer, answeringPool, jsonOf } from '../../support/transport/answering-pool.js';
+import { Reviews } from '../../../src/reviews/reviews.js';
+import { AskedReviews } from '../../support/asked-reviews.js';
+import { answeringPool, jsonOf } from '../../support/transport/answering-pool.js';
 import { accessTo } from '../../support/transport/upstream-requests.js';
 
-const watch = { resourceAttributes: { verb: 'watch' } };
-
 describe('a right that is asked about again', () => {
-  let answer: () => Answer | Promise<Answer>;
-  let asked: number;
-  let reviews: Reviews;
-  let clock: ManualClock;
-  const pool = answeringPool(() => {
-    asked += 1;
-    return answer();
-  });
-  const question: Question = {
-    cluster: { host: 'h', name: 'c', access: () => accessTo(pool), refused: async () => undefined },
-    as: ['Impersonate-User', 'jane'],
-    attributes: watch,
-  };
-  const says = (status: object | string, code = 201) => {
-    answer = () => ({ status: code, body: typeof status === 'string' ? status : { status } });
-  };
+  let api: AskedReviews;
+  let { reviews, clock, question } = new AskedReviews();
+  const says = (status: object | string, code?: number) => api.says(status, code);
   const forbidden = (kind: string) => ({
     status: 403,
     body: { kind: 'Status', message: 'no', details: { kind } },
   });
 
   beforeEach(() => {
-    asked = 0;
-    clock = new ManualClock(1_000_000);
-    reviews = new Reviews(clock);
-    says({ allowed: true });
+    api = new AskedReviews();
+    ({ reviews, clock, question } = api);
   });
 
   it('is said by whoever has a way of its own to ask', async () => {
-    const before = asked;
+    const before = api.asked;
     for (const isAllowed of [true, false])
       assert.equal(
         await isStillAllowed(reviews, { ...question, askAgain: async () => isAllowed }),
         isAllowed,
       );
-    assert.equal(asked, before);
+    assert.equal(api.asked, before);
   });
 
   it('has ended if the proxy may not act as the user any longer', async () => {
     for (const kind of ['users', 'groups', 'uids']) {
-      answer = () => forbidden(kind);
+      api.answer = () => forbidden(kind);
       clock.advance(1);
       reviews.permitted(question, new Moment(clock));
       assert.equal(await isStillAllowed(reviews, question), false, kind);
@@ -75,7 +58,7 @@ describe('a right that is asked about again', () => {
       ],
       ['a user who may not ask for reviews', forbidden('selfsubjectaccessreviews')],
     ] as const) {
-      answer = () => given;
+      api.answer = () => given;
       await assert.rejects(isStillAllowed(reviews, question), what);
     }
     says({ allowed: true, evaluationError: 'e' });
@@ -122,7 +105,7 @@ describe('a right that is asked about again', () => {
       else await assert.rejects(asked, NoReviewsError);
       assert.equal(own[0], 'impersonate:user-info jane');
     }
-    answer = () => refusal('User "jane" cannot create resource "selfsubjectaccessreviews"');
+    api.answer = () => refusal('User "jane" cannot create resource "selfsubjectaccessreviews"');
     await assert.rejects(isStillAllowed(reviews, question), OwnRefusalError);
     await assert.rejects(isStillAllowed(reviews, { ...question, as: 'configured' }), NoReviewsError);
   });

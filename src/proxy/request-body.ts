@@ -17,9 +17,6 @@ export class RequestBody implements OutgoingBody {
   #socket: Socket | undefined;
   #stall: StallTimer | undefined;
   #onSent: () => void = () => {};
-  /** What was read before it was sent. */
-  readonly #peeked: Buffer[] = [];
-  #hasEnded = false;
 
   /** @param patience How long the API server may read nothing of the body while no answer comes either, in milliseconds. */
   constructor({ raw, head }: Pick<RequestContext, 'raw' | 'head'>, patience: number) {
@@ -35,32 +32,7 @@ export class RequestBody implements OutgoingBody {
     this.#stall = new StallTimer(socket, this.#patience, this.#onStall);
     this.#onSent = onSent;
     socket.on('drain', this.#onDrain);
-    for (const chunk of this.#peeked) this.#onData(chunk);
     this.#request.on('data', this.#onData).on('end', this.#onEnd);
-    if (this.#hasEnded) this.#onEnd();
-    else if (this.#peeked.length > 0) this.#request.resume();
-  }
-
-  peek(most: number): Promise<Buffer | undefined> {
-    let length = 0;
-    return new Promise(resolve => {
-      const done = (body: Buffer | undefined) => {
-        this.#request.off('data', onData).off('end', onEnd);
-        resolve(body);
-      };
-      const onData = (chunk: Buffer) => {
-        this.#peeked.push(chunk);
-        length += chunk.length;
-        if (length <= most) return;
-        this.#request.pause();
-        done(undefined);
-      };
-      const onEnd = () => {
-        this.#hasEnded = true;
-        done(Buffer.concat(this.#peeked));
-      };
-      this.#request.on('data', onData).on('end', onEnd);
-    });
   }
 
   /** Reads the rest of the body and drops it, because the client may read its answer only after it has sent everything. */

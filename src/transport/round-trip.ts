@@ -103,11 +103,6 @@ export interface OutgoingBody {
   start(socket: Socket, onEnd: () => void): void;
   /** Stops the body: no more of it is needed. */
   stop(): void;
-  /**
-   * Reads the body before it is sent, if it has at most so many bytes. Resolves to undefined if it has more. All of it is sent either way.
-   * Never resolves if its sender leaves.
-   */
-  peek?(most: number): Promise<Buffer | undefined>;
 }
 
 /** A request in the form that the API server gets. */

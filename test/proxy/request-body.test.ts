@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { describe, it } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
 import { RequestHead } from '../../src/http/request-head.js';
 import { RequestBody } from '../../src/proxy/request-body.js';
 
@@ -38,38 +37,5 @@ describe('the body of a request', () => {
     raw.emit('data', Buffer.from('part'));
     t.mock.timers.tick(1000);
     assert.equal((errors[0] as NodeJS.ErrnoException).code, 'ETIMEDOUT');
-  });
-
-  it('is sent whole and in order after a look at it, which sees at most so many bytes', async () => {
-    const parts = ['one,', 'two,', 'three'];
-    for (const [most, framing, seen] of [
-      [13, ['Content-Length', '13'], 'one,two,three'],
-      [12, ['Content-Length', '13'], undefined],
-      [3, ['Transfer-Encoding', 'chunked'], undefined],
-      [99, ['Transfer-Encoding', 'chunked'], 'one,two,three'],
-    ] as const) {
-      const raw = new IncomingMessage(new Socket());
-      const body = new RequestBody(
-        { raw, head: new RequestHead({ method: 'POST', rawHeaders: [...framing] }) },
-        1000,
-      );
-      const looking = body.peek(most);
-      for (const part of parts) {
-        raw.push(part);
-        await turn();
-      }
-      raw.push(null);
-      assert.equal((await looking)?.toString(), seen);
-      const written: string[] = [];
-      const socket = Object.assign(new Socket(), {
-        write: (chunk: Buffer | string) => written.push(chunk.toString()) > 0,
-      });
-      await new Promise<void>(resolve => body.start(socket as unknown as Socket, resolve));
-      const isChunked = framing[0] === 'Transfer-Encoding';
-      assert.deepEqual(
-        written.join(''),
-        isChunked ? '4\r\none,\r\n4\r\ntwo,\r\n5\r\nthree\r\n0\r\n\r\n' : parts.join(''),
-      );
-    }
   });
 });

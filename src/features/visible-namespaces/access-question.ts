@@ -6,26 +6,17 @@ import type { BodySink, ClientSink } from '../../transport/round-trip.js';
 import { memberSpan } from '../common/json-member.js';
 import type { FilteringParts } from './filtered-cluster.js';
 
-/** The most bytes of a review that is read. */
-const longest = 16 * 1024;
 const reason = 'the proxy shows those namespaces that you may get';
 
 /**
- * A SelfSubjectAccessReview of a client. It goes to the API server. If it asks whether its user may list or watch namespaces, and the API
- * server only does not allow it, the answer is yes: the proxy answers such a request. Programs that ask first, such as k9s, go on then.
+ * A SelfSubjectAccessReview of a client. It goes to the API server, whose answer repeats what it asks. If that is whether its user may list or
+ * watch namespaces, and the API server only does not allow it, the answer is yes: the proxy answers such a request. Programs that ask first,
+ * such as k9s, go on then.
  */
 export class AccessTrip extends HoldingTrip<ClientSink, FilteringParts<ClientSink>> {
-  #verb: AskedVerb | undefined;
-
   start(): this {
-    const { own, route, onward, sink } = this.parts as FilteringParts<ClientSink>;
-    const send = (body: Buffer | undefined) => {
-      if (this.isOver) return;
-      const contentType = fieldValue(own.headers, 'content-type') ?? '';
-      this.#verb = body && askedVerb(contentType, body);
-      this.use(onward.sendAfter(route, own, this.#verb === undefined ? sink : this));
-    };
-    own.body?.peek?.(longest).then(send, (error: Error) => this.error(error));
+    const { own, route, onward } = this.parts as FilteringParts<ClientSink>;
+    this.use(onward.sendAfter(route, own, this));
     return this;
   }
 
@@ -34,13 +25,13 @@ export class AccessTrip extends HoldingTrip<ClientSink, FilteringParts<ClientSin
   }
 
   protected decide(held: HeldAnswer): void {
-    const body = held.isCompressed
-      ? undefined
-      : permitted(fieldValue(held.headers, 'content-type') ?? '', held.whole, reason);
+    const contentType = fieldValue(held.headers, 'content-type') ?? '';
+    const verb = held.isCompressed ? undefined : askedVerb(contentType, held.whole);
+    const body = verb && permitted(contentType, held.whole, reason);
     const { filtered, as } = this.parts as FilteringParts<ClientSink>;
-    if (body === undefined) this.give(held);
+    if (verb === undefined || body === undefined) this.give(held);
     else
-      filtered.serves(as, this.#verb as AskedVerb).then(
+      filtered.serves(as, verb).then(
         serves => this.give(held, serves ? body : undefined),
         () => this.give(held),
       );
@@ -60,8 +51,8 @@ const names = ['', 'namespace', 'verb', 'group', 'version', 'resource', 'subreso
 const ofStatus = ['', 'allowed', 'reason', 'evaluationError', 'denied'];
 
 /**
- * Whether the body of a SelfSubjectAccessReview, in JSON or protobuf, asks if its user may list or watch all namespaces. Clients name a
- * namespace although it means nothing there: kubectl sends its own.
+ * Whether a SelfSubjectAccessReview, in JSON or protobuf, asks if its user may list or watch all namespaces. Clients name a namespace although
+ * it means nothing there: kubectl sends its own.
  */
 export function askedVerb(contentType: string, body: Buffer): AskedVerb | undefined {
   const { verb, version = '', resource, ...more } = attributesOf(contentType, body) ?? {};
@@ -72,8 +63,7 @@ export function askedVerb(contentType: string, body: Buffer): AskedVerb | undefi
 }
 
 function attributesOf(contentType: string, body: Buffer): JsonObject | undefined {
-  // A body without a type is JSON.
-  if (contentType === '' || json.test(contentType)) {
+  if (json.test(contentType)) {
     const spec = parseObject(body.toString('utf8'))?.['spec'];
     const attributes = isObject(spec) ? spec['resourceAttributes'] : undefined;
     return isObject(attributes) ? attributes : undefined;

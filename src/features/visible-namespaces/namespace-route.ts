@@ -2,7 +2,6 @@ import type { Cluster } from '../../clusters/cluster.js';
 import type { Route } from '../../proxy/route.js';
 import type { OpenRequest, Operation } from '../../request/context.js';
 import { isConstrained } from '../../reviews/impersonation-reviews.js';
-import type { UpstreamRequest } from '../../transport/upstream-request.js';
 import { AccessTrip } from './access-question.js';
 import { FilteredCluster } from './filtered-cluster.js';
 import { FilteredTrip } from './filtered-trip.js';
@@ -10,6 +9,8 @@ import type { FilterParts } from './questions.js';
 
 const paths: ReadonlySet<string> = new Set(['/api/v1/namespaces', '/api/v1/watch/namespaces']);
 const reviews = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+/** The most bytes of a review whose answer is held. */
+const longestReview = 16 * 1024;
 
 const note = 'if you may not do this, --filter-namespaces shows you those that you may get';
 
@@ -42,7 +43,7 @@ export class NamespaceRoute implements Route {
     // Without callers, everyone has the rights of the gateway.
     if (as === undefined || as === 'configured' || actsForSingleVerbs(request)) return undefined;
     const parts = { request, own, as, sink, onward, route: this };
-    if (isAccessReview(request, own))
+    if (isAccessReview(request))
       return new AccessTrip({ ...parts, filtered: this.of(request.cluster) }).start();
     if (!isAboutNamespaces(request)) return undefined;
     return new FilteredTrip({ ...parts, filtered: this.of(request.cluster) }, this.#parts.observer).start();
@@ -64,8 +65,8 @@ function actsForSingleVerbs({ impersonated }: OpenRequest): boolean {
 }
 
 /** Whether a request asks what its user may do. */
-function isAccessReview({ head, path }: OpenRequest, { body }: UpstreamRequest): boolean {
-  return head.method === 'POST' && path.api === reviews && body?.peek !== undefined;
+function isAccessReview({ head, path }: OpenRequest): boolean {
+  return head.method === 'POST' && path.api === reviews && Number(head.contentLength) <= longestReview;
 }
 
 /** Whether a request is a list or a watch of all namespaces. */

@@ -64,7 +64,6 @@ describe('a review of the own rights', () => {
       [{}, undefined],
     ] as const) {
       assert.equal(askedVerb('application/json; charset=utf-8', asJson(attributes)), verb);
-      assert.equal(askedVerb('', asJson(attributes)), verb);
       assert.equal(askedVerb(protobuf, asProtobuf(attributes)), verb, JSON.stringify(attributes));
       assert.equal(askedVerb('application/cbor', asJson(attributes)), undefined);
     }

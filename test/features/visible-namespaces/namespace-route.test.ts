@@ -31,12 +31,13 @@ const rules = '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews';
 const watching = `GET ${path}?watch=1`;
 const fields = ['X-Kubernetes-Pf-Flowschema-Uid', 'x'];
 const refusal = { status: 403, text: 'no', headers: fields };
+const question = { spec: { resourceAttributes: { verb: 'list', resource: 'namespaces' } } };
+const mayList = JSON.stringify(question);
 const no = {
   status: 201,
-  text: '{"status":{"allowed":false}}',
+  text: JSON.stringify({ ...question, status: { allowed: false } }),
   headers: ['Content-Type', 'application/json'],
 };
-const mayList = JSON.stringify({ spec: { resourceAttributes: { verb: 'list', resource: 'namespaces' } } });
 const selected = (names: string) => `labelSelector=kubernetes.io/metadata.name+in+(${names})`;
 
 interface Answer {
@@ -194,7 +195,10 @@ class World {
       ...{ cluster: this.cluster, endpoint: { identity: endpoint }, mount: {} },
       caller: { username: user, uid: undefined, groups: [], extra: new Map() },
       impersonated: by && { by: [{ resourceAttributes: { verb: by } }] },
-      head: { method, hasBody: body !== undefined, upgradeProtocol: upgrade ?? '' },
+      head: {
+        ...{ method, hasBody: body !== undefined, upgradeProtocol: upgrade ?? '' },
+        contentLength: body?.length.toString(),
+      },
       path: { info, api, forServer: { query } },
       record: {
         info,
@@ -203,11 +207,7 @@ class World {
       },
     } as never;
     const impersonation = user === '' ? undefined : ['Impersonate-User', user];
-    const peek = async () => Buffer.from(body ?? '');
-    const own = upstreamRequestTo(target, {
-      ...{ method, headers, impersonation, judgedFor: endpoint },
-      ...(body !== undefined && { body: { start() {}, stop() {}, peek } }),
-    });
+    const own = upstreamRequestTo(target, { method, headers, impersonation, judgedFor: endpoint });
     const onward = {
       sendAfter: (_route: unknown, _own: unknown, sink: ResponseSink) => {
         let isOver = false;
@@ -270,6 +270,8 @@ describe('the route of lists and watches of namespaces', () => {
       [`GET ${path}`, false, { body: '' }],
       [`DELETE ${path}`, false],
       [`POST ${reviews}`, true, { body: '{}' }],
+      [`POST ${reviews}`, true, { body: ' '.repeat(16 * 1024) }],
+      [`POST ${reviews}`, false, { body: ' '.repeat(16 * 1024 + 1) }],
       [`POST ${reviews}`, false],
       [`POST ${path}`, false, { body: '{}' }],
       [`GET ${path}?watch=1`, true, { upgrade: 'WebSocket' }],
@@ -585,33 +587,31 @@ describe('the floor', () => {
 
 describe('a review of the own rights', () => {
   it('has a yes, if nobody has compressed it, and if it is about namespaces', async () => {
-    for (const [answer, question, isYes] of [
-      [no, mayList, true],
-      [{ ...no, headers: [...no.headers, 'Content-Encoding', 'identity'] }, mayList, true],
-      [{ ...no, headers: [...no.headers, 'Content-Encoding', 'gzip'] }, mayList, false],
-      [no, mayList.replace('list', 'get'), false],
-      [{ ...no, status: 500 }, mayList, false],
+    for (const [answer, isYes] of [
+      [no, true],
+      [{ ...no, headers: [...no.headers, 'Content-Encoding', 'identity'] }, true],
+      [{ ...no, headers: [...no.headers, 'Content-Encoding', 'gzip'] }, false],
+      [{ ...no, text: no.text.replace('list', 'get') }, false],
+      [{ ...no, status: 500 }, false],
     ] as const) {
       const world = new World();
       world.answer = answer;
-      const { status, text } = await world.ask('ann', `POST ${reviews}`, { body: question });
-      assert.deepEqual([status, /"allowed":true/.test(text)], [answer.status, isYes], question);
+      const { status, text } = await world.ask('ann', `POST ${reviews}`, { body: mayList });
+      assert.deepEqual([status, /"allowed":true/.test(text)], [answer.status, isYes], answer.text);
     }
   });
 
-  it('is neither sent nor answered when its client has left', async () => {
+  it('is not answered when its client has left', async () => {
     const world = new World();
     world.answer = no;
     const early = world.take('ann', `POST ${reviews}`, { body: mayList });
     early.trip?.abort();
-    await settled();
-    assert.deepEqual(world.sent, []);
     const late = world.take('ann', `POST ${reviews}`, { body: mayList });
-    while (world.sent.length === 0) await Promise.resolve();
+    await Promise.resolve();
     await Promise.resolve();
     late.trip?.abort();
     await settled();
-    assert.deepEqual([world.sent.length, late.status], [1, 0]);
+    assert.deepEqual([early.status, late.status], [0, 0]);
   });
 });
 

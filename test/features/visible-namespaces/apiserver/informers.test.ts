@@ -4,8 +4,10 @@ import { test as nodeTest } from 'node:test';
 import { createServingFiles } from '../../../support/certificates/serving-files.js';
 import { startGoInformer, whyNoGo } from '../../../support/clients/go-informer.js';
 import { startJavascript, whyNoJavascript } from '../../../support/clients/javascript-client.js';
+import { kubectl } from '../../../support/clients/kubectl.js';
 import { startPython, whyNoPython } from '../../../support/clients/python-client.js';
 import { eventually } from '../../../support/eventually.js';
+import { isInstalled } from '../../../support/installed.js';
 import { wholeLines } from '../../../support/json-lines.js';
 import { test } from '../../../support/kube-apiserver/api-server-test.js';
 import { FilteringGateway } from '../../../support/kube-apiserver/filtering-gateway.js';
@@ -152,4 +154,21 @@ test('clients of other projects hold the visible namespaces, while rights come a
       ],
       name,
     );
+});
+
+test('kubectl auth can-i, which reads protobuf, says yes to lists and watches of namespaces alone', async (t, server) => {
+  if (!isInstalled('kubectl')) return t.skip('kubectl is not in PATH');
+  const files = await createServingFiles();
+  const gateway = await FilteringGateway.start(t, server, { users: ['ann'], files });
+  await gateway.namespaceOf('ann', 'own');
+  const caller = [`--server=${gateway.url}`, '--insecure-skip-tls-verify', '--token=ann'];
+  for (const [verb, resource, answer] of [
+    ['list', 'namespaces', 'yes\n'],
+    ['watch', 'namespaces', 'yes\n'],
+    ['delete', 'namespaces', 'no\n'],
+    ['list', 'pods', 'no\n'],
+  ] as const) {
+    const { stdout } = await kubectl([...caller, 'auth', 'can-i', verb, resource]);
+    assert.equal(stdout, answer, `${verb} ${resource}`);
+  }
 });

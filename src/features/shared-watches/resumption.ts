@@ -41,7 +41,7 @@ export class Resumption implements RoundTrip {
   #watcher: Watcher | undefined;
   #user: string | undefined;
   #refusals = 0;
-  #isPaused = false;
+  #isPaused: boolean;
   #isOver = false;
   #cancelTry: () => void = () => {};
   readonly #cancelDeadline: () => void;
@@ -54,6 +54,7 @@ export class Resumption implements RoundTrip {
     this.#error = error;
     this.#failure = error;
     this.#before = before;
+    this.#isPaused = before.isPaused;
     if (lost.since.age >= steadyAfter) client.failures = 0;
     const { clock } = client.parts;
     this.#cancelDeadline = clock.schedule(resumeWithin, () => this.#fail(this.#failure));

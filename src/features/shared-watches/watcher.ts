@@ -229,7 +229,7 @@ export class Watcher implements RoundTrip, Turn {
   #lose(error: LostError, body: BodySink): void {
     const age = this.#age + (this.#begun?.age ?? 0);
     this.abort();
-    this.#client.lost(error, { body, version: this.#version, age, isPaused: false });
+    this.#client.lost(error, { body, version: this.#version, age, isPaused: this.isPaused });
   }
 
   /**

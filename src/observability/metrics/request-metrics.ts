@@ -204,8 +204,8 @@ export function createRequestMetrics(
     };
   };
   /** As that of all metrics, for those that prom-client does not add up itself. */
-  const forget = (cluster: string) => {
-    const isOf = (labels: Readonly<Record<string, string>>) => labels['cluster'] === cluster;
+  const forget = (clusters: ReadonlySet<string>) => {
+    const isOf = ({ cluster = '' }: Readonly<Record<string, string>>) => clusters.has(cluster);
     requests.forget(isOf);
     durations.forget(isOf);
   };

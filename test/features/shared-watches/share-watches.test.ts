@@ -63,7 +63,7 @@ describe('the watches of several clients', () => {
   it('pass events on immediately that come in one read with the end of a response', async () => {
     const { server, watch, join } = create();
     const client = await join();
-    client.onData = () => client.trip?.pause();
+    client.idle = () => client.trip?.pause();
     const body = watch().sink.head(200, 'OK', ['Content-Type', 'application/json']);
     await turn();
     body.data(lastingBytes(Buffer.from(server.write().line)));
@@ -736,6 +736,24 @@ describe('clients that read slowly', () => {
     assert.deepEqual([slow.events, quick.events], [['MODIFIED 101'], ['MODIFIED 101', 'MODIFIED 102']]);
     slow.trip?.resume();
     assert.deepEqual([slow.events, server.watches.length], [quick.events, 2]);
+  });
+
+  it('that stop at the last event before a loss get nothing more until they read', async () => {
+    const { clock, watch, open, change } = create();
+    const client = await open();
+    client.trip?.pause();
+    change();
+    watch(0).fail();
+    client.idle = () => client.trip?.pause();
+    client.trip?.resume();
+    clock.advance(0);
+    await turn();
+    watch(1).open();
+    await turn();
+    change();
+    assert.deepEqual(client.events, ['MODIFIED 101']);
+    client.trip?.resume();
+    assert.deepEqual(client.events, ['MODIFIED 101', 'MODIFIED 102']);
   });
 });
 

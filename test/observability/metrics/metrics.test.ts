@@ -258,6 +258,23 @@ describe('metrics', () => {
     assert.deepEqual([await lines('gone'), await lines('other')], [[], other]);
     use('gone');
     assert.deepEqual(await lines('gone'), gone);
+    const forgotten = metrics.forget('gone');
+    use('gone');
+    await forgotten;
+    assert.deepEqual((await lines('gone')).length, gone.length, 'it has come again before that');
+  });
+
+  it('of clusters that go together are looked for once, however many there are', async () => {
+    let looks = 0;
+    const connections = () => {
+      looks += 1;
+      return new Map();
+    };
+    const { forget } = createIdleMetrics({ clusterLabel: withClusterLabel, connections });
+    await forget('one');
+    const ofOne = looks;
+    await Promise.all(Array.from({ length: 100 }, (_, index) => forget(`${index}`)));
+    assert.equal(looks, 2 * ofOne);
   });
 
   it('have the labels of a resource once a request for it has succeeded or opened', async () => {

@@ -61,8 +61,7 @@ describe('the origin guard', () => {
     passes({ origin: 'http://gw.example', host: 'gw.example' });
     passes({ origin: 'http://gw.example', host: 'gw.example:80' });
     passes({ origin: 'https://gw.example', host: 'gw.example:443' }, { encrypted: true });
-    for (const path of ['/', '/path', '/clusters/c', '/a?b#c', '//x.example/'])
-      for (const allowed of [`http://${host}`, 'https://app.example']) passes({ origin: allowed + path });
+    for (const allowed of [`http://${host}`, 'https://app.example']) passes({ origin: `${allowed}/a?b` });
     passes({ 'sec-fetch-site': 'none' });
     passes({ 'sec-fetch-site': 'same-origin' });
     for (const site of ['cross-site', 'same-site', 'same-origin', 'none', 'x']) {

@@ -11,6 +11,7 @@ const row = (length: number) => Array.from({ length }, (_, index) => `10.0.0.${i
 describe('X-Forwarded-For', () => {
   it('is one list of all its lines', () => {
     assert.equal(read(), undefined);
+    assert.deepEqual(forwardedFor(['X-Forwarded-For', 'a']), { list: 'a', isCut: false });
     assert.deepEqual(read(''), { list: '', isCut: false });
     assert.deepEqual(read(',a,'), { list: ',a,', isCut: false });
     assert.deepEqual(read('a', 'b,c', 'd'), { list: 'a, b,c, d', isCut: false });

@@ -32,6 +32,7 @@ describe('the head of a request', () => {
     assert.equal(headOf('UPGRADE', 'a', 'Upgrade', 'b').upgradeProtocol, 'a, b');
     assert.equal(headOf('host', 'a', 'HOST', 'a').hosts, 2);
     for (const name of ['Purpose', 'SEC-PURPOSE']) assert.equal(headOf(name, '').isPrefetch, true);
+    assert.deepEqual([headOf('COOKIE', '').hasCookie, headOf('Cookies', 'a').hasCookie], [true, false]);
     for (const [name, property] of fields) {
       const others = [`${name}s`, `X-${name}`, name.slice(1), `${name} `, `${name}_`, '__proto__'];
       for (const other of others) assert.equal(headOf(other, 'a')[property], undefined, other);
@@ -81,6 +82,14 @@ describe('the head of a request', () => {
       'text/html',
     ];
     assert.equal(headOf(...program, 'Referer', 'http://x/', 'User-Agent', 'Mozilla/5.0').mayBeBrowser, false);
+  });
+
+  it('has of Origin no path, if it is one URL', () => {
+    const origins = ['http://a.example:80', 'HTTP+x.1-y://A', 's://[::1]'];
+    for (const origin of origins) assert.equal(headOf('Origin', `${origin}/b/c?d#@\\`).origin, origin);
+    const others = ['', '/', ' ', '/ b', '/b,http://c/d', '?/b', '@c/d', '#/b', ',c/d', '\\/b'];
+    for (const other of [...others.map(rest => `http://a${rest}`), 'x http://a/b', '1a://b/c', 'http:///b'])
+      assert.equal(headOf('Origin', other).origin, other === 'http://a/' ? 'http://a' : other);
   });
 
   it('announces a body by the fields as they were sent, not as Node keeps them', () => {

@@ -21,7 +21,7 @@ it('an operation opens a cluster that is not open yet', async () => {
   const open = new Operation(message, destination(false), target);
   assert.equal(open.openCluster(), endpoint);
   const closed = new Operation(message, destination(true, false), target);
-  assert.equal(closed.endpoint, undefined);
+  assert.deepEqual([closed.endpoint, closed.path.serverPath], [undefined, '']);
   const phases = new ToldPhases();
   assert.equal(await closed.openCluster(phases), endpoint);
   assert.deepEqual(phases.names, ['credential']);
@@ -32,8 +32,8 @@ it('the context of a request has an answer of HTTP/2 if the request came over HT
   const reply = { raw: {}, request: { originalUrl: `/x${target}` } } as FastifyReply;
   for (const httpVersionMajor of [1, 2]) {
     const raw = { ...message, httpVersionMajor } as unknown as IncomingMessage;
-    const { http2, path } = new RequestContext(raw, reply, destination(false));
-    assert.equal(http2, httpVersionMajor === 2 ? reply.raw : undefined);
+    const { http2, isByToken, path } = new RequestContext(raw, reply, destination(false));
+    assert.deepEqual([http2, isByToken], [httpVersionMajor === 2 ? reply.raw : undefined, false]);
     assert.equal(path.received.raw, `/x${target}`);
   }
 });

@@ -328,11 +328,22 @@ describe('what recorders write of a request', () => {
     }
   });
 
+  it('has the Audit-ID and the trace of the recorder that gives them', () => {
+    const trace = { ids: { trace: 't', span: 's' } };
+    const told: string[][] = [];
+    const common = { received() {}, completed() {}, annotate: (...said: string[]) => void told.push(said) };
+    const recorders = [{}, { auditId: 'ours', trace }].map(own => ({ begin: () => ({ ...common, ...own }) }));
+    const { record } = create('/version', { parts: { recorders } });
+    const { trace_id, span_id } = lineOf(record);
+    assert.deepEqual([record.ownAuditId, record.trace, trace_id, span_id], ['ours', trace, 't', 's']);
+    assert.deepEqual(told, Array(2).fill(['kube-api-proxy/trace-id', 't']));
+  });
+
   it('says which right has ended it, if that was the first', () => {
     const { record, told } = create('/version', { isRecorded: true });
     record.endWith('permission' as never);
     record.endWith('credential' as never);
-    assert.equal(record.endedBy, 'permission');
+    assert.deepEqual([record.endedBy, record.isRevoked], ['permission', true]);
     assert.deepEqual(told.slice(2), [['annotate', 'kube-api-proxy/ended-by', 'permission']]);
   });
 });

@@ -9,15 +9,17 @@ export function ownTestOf(source: string): string {
   return source.replace(/^src\//, 'test/').replace(/\.ts$/, '.test.ts');
 }
 
-/** It compares the flags and metrics of all folders with their reference. */
+/** It compares the flags and metrics of all folders, and what else it imports, with their reference. */
 const reference = 'test/project/reference.test.ts';
 
 /**
  * The unit tests of a file of src/: those in its folder of test/, or in the next one above that has some, and that of the reference if it
- * defines flags or metrics. Tests that start a process are none of them. Paths are from the project's folder, where the program has to run.
+ * defines flags or metrics, or is imported there. Tests that start a process are none of them. Paths are from the project's folder, where the program has to run.
  */
 export function unitTestsOf(source: string): readonly string[] {
-  const isInReference = /\bdefineOptions\(|\bfrom 'prom-client'/.test(readFileSync(source, 'utf8'));
+  const isInReference =
+    /\bdefineOptions\(|\bfrom 'prom-client'/.test(readFileSync(source, 'utf8')) ||
+    readFileSync(reference, 'utf8').includes(`/${source.replace(/\.ts$/, '.js')}'`);
   return [...testsNextTo(source), ...(isInReference ? [reference] : [])];
 }
 

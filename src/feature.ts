@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { CallerRules } from './authentication/identity.js';
 import type { ActiveMethod, AuthenticationMethod, OptionFacts } from './authentication/method.js';
@@ -6,7 +7,7 @@ import type { Cluster } from './clusters/cluster.js';
 import type { ClusterRegistry } from './clusters/registry.js';
 import type { ShowClusters } from './clusters/shown.js';
 import type { Warning } from './endpoints/health.js';
-import type { AdminEndpoint, ApiPaths, OwnEndpoint } from './endpoints/own-endpoint.js';
+import type { ApiPaths, OwnEndpoint } from './endpoints/own-endpoint.js';
 import type { Guard } from './guard/guard.js';
 import type { Listener } from './http/listener.js';
 import type { Clock } from './lib/clock.js';
@@ -64,8 +65,8 @@ export interface FeatureParts extends Component {
   readonly showClusters?: ShowClusters;
   /** Follows the open streams. */
   readonly follower?: CreateFollower;
-  /** Besides metrics and health, what the admin listener has for operators. */
-  readonly adminEndpoint?: AdminEndpoint;
+  /** Adds routes to the admin listener. Whoever can reach the port can use them, unless they look who it is. */
+  readonly adminRoutes?: (admin: FastifyInstance) => void;
   /** If the feature has a method, and the options turn it on. */
   readonly method?: ActiveMethod;
   /** The same for its listener. */

@@ -191,7 +191,7 @@ export async function createProgram(
       : components.add(
           await buildAdminServer(
             { metrics, health },
-            added.flatMap(({ adminEndpoint }) => adminEndpoint ?? []),
+            added.flatMap(({ adminRoutes }) => adminRoutes ?? []),
           ),
         );
   const guards = new GuardChain(options, features.guards, {

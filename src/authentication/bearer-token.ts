@@ -23,12 +23,6 @@ interface TokenRequest {
   readonly clientAddress?: string | undefined;
 }
 
-/** The hint in a 401, for every method that takes bearer tokens. */
-export const bearerTokenHint = 'send "Authorization: Bearer TOKEN" with a token that is valid';
-
-/** The user's fields in a kubeconfig for callers, for every method that takes bearer tokens. */
-export const bearerTokenFields = { token: 'PASTE-YOUR-TOKEN-HERE' };
-
 /** A different key in every process. So neither a digest nor the time of a look-up tells anything about the token. */
 const digestKey = randomBytes(32);
 

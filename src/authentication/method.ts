@@ -119,10 +119,3 @@ export interface AuthenticationRequest {
 
 /** What the proxy must be allowed to impersonate for users with a uid. */
 export const uidTarget: ImpersonationTarget = { group: 'authentication.k8s.io', resource: 'uids' };
-
-/** The same for users whose token has an ID, for audit logs: those of service accounts since Kubernetes 1.30, and of issuers with `jti`. */
-export const credentialIdTarget = {
-  group: 'authentication.k8s.io',
-  resource: 'userextras',
-  subresource: 'authentication.kubernetes.io/credential-id',
-} as const satisfies ImpersonationTarget;

@@ -86,11 +86,6 @@ export function apiMounts({ isApi }: Mount): boolean {
   return isApi;
 }
 
-/** All mounts but the proxy's own metrics and health. */
-export function countedMounts({ isCounted }: Mount): boolean {
-  return isCounted;
-}
-
 /** All mounts but those for kubelets and load balancers. */
 export function pagesMounts({ access }: Mount): boolean {
   return access !== 'probe';

@@ -245,11 +245,6 @@ function memoryKey({ as, attributes, access }: Question): string {
   return digest([user, attributes, access?.judgedFor?.server]);
 }
 
-/** Equal for two questions about which one review can be asked: the API server must answer them alike, by the same access. */
-export function questionKey({ as, attributes, access }: Question): string {
-  return digest([as, attributes, access?.user?.key, access?.judgedFor, access?.namesContext]);
-}
-
 async function review({ cluster, as, attributes, access }: Question): Promise<Verdict> {
   const subject = { ...access, as };
   const status = await reviewAccess(cluster, 'SelfSubjectAccessReview', attributes, subject);

@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { configureAuthentication, type UsedMethod } from '../../src/authentication/authentication.js';
-import { credentialIdTarget, uidTarget } from '../../src/authentication/method.js';
+import { uidTarget } from '../../src/authentication/method.js';
 
 const check = { name: 'issuer', check() {} };
+const uid = { group: 'authentication.k8s.io', resource: 'uids' };
+const id = { ...uid, resource: 'userextras', subresource: 'authentication.kubernetes.io/credential-id' };
 const issuer = { url: 'https://issuer.test' };
 const methods = [
   { hint: 'present a certificate', kubeconfigUsers: () => [{ fields: { a: 1 } }] },
   {
     ...{ hint: 'send a token', check },
-    impersonates: () => [uidTarget, credentialIdTarget],
+    impersonates: () => [uidTarget, id],
     issuers: () => [issuer],
     kubeconfigUsers: () => [{ fields: { b: 2 } }],
   },
@@ -30,8 +32,6 @@ it('the methods of authentication together have the hints, checks, issuers and k
   assert.deepEqual(alone.checks, [check]);
   assert.deepEqual(all.kubeconfigUsers(), [{ fields: { a: 1 } }, { fields: { b: 2 } }]);
   const ofUsers = ['users', 'groups'].map(resource => ({ group: '', resource }));
-  const uid = { group: 'authentication.k8s.io', resource: 'uids' };
-  const id = { ...uid, resource: 'userextras', subresource: 'authentication.kubernetes.io/credential-id' };
   for (const [allowImpersonation, used, expected] of [
     [false, methods.slice(0, 1), ofUsers],
     [true, methods.slice(0, 1), [...ofUsers, uid]],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { Moment } from '../../src/lib/moment.js';
-import { type Question, questionKey, Reviews } from '../../src/reviews/reviews.js';
+import { type Question, Reviews } from '../../src/reviews/reviews.js';
 import { AskedReviews } from '../support/asked-reviews.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { ToldPhases } from '../support/told-phases.js';
@@ -177,23 +177,5 @@ describe('a right that is asked about again', () => {
     }
     clock.advance(20_000);
     assert.equal(clock.pending, 0);
-  });
-
-  it('is another question for another user, other attributes or another API server', () => {
-    const judgedFor = endpoint;
-    const questions: readonly Question[] = [
-      question,
-      { ...question, as: ['Impersonate-User', 'jan'] },
-      { ...question, as: 'configured' },
-      { ...question, attributes: { resourceAttributes: { verb: 'list' } } },
-      { ...question, access: { judgedFor } },
-      { ...question, access: { judgedFor: { ...judgedFor, server: 'other' } } },
-      { ...question, access: { judgedFor, namesContext: true } },
-    ];
-    assert.equal(new Set(questions.map(questionKey)).size, questions.length);
-    assert.equal(
-      questionKey({ ...question, access: { judgedFor: { ...judgedFor } } }),
-      questionKey(questions[4] as Question),
-    );
   });
 });

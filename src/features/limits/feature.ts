@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { Feature } from '../../feature.js';
-import { type Check, countedMounts, type Guard } from '../../guard/guard.js';
+import type { Check, Guard } from '../../guard/guard.js';
 import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { count } from '../../lib/value-type.js';
 import { RequestSlots } from './request-slots.js';
@@ -40,7 +40,7 @@ const guard = {
   stage: 'room',
   options,
   reasons: ['max_inflight', 'max_longrunning', 'user_inflight', 'user_longrunning'],
-  judges: countedMounts,
+  judges: ({ isCounted }) => isCounted,
   create(values: ReadOptions, _parts, metrics): Check {
     const slots = new RequestSlots(values);
     metrics.slots = slots;

@@ -1,16 +1,12 @@
-import { type BearerToken, bearerTokenFields, bearerTokenHint } from '../../authentication/bearer-token.js';
-import {
-  type AuthenticationRequest,
-  credentialIdTarget,
-  type TrustedIssuer,
-  uidTarget,
-} from '../../authentication/method.js';
+import type { BearerToken } from '../../authentication/bearer-token.js';
+import { type AuthenticationRequest, type TrustedIssuer, uidTarget } from '../../authentication/method.js';
 import type { Feature } from '../../feature.js';
 import type { CallerEntry } from '../../kubeconfig/types.js';
 import { timed } from '../../lib/phases.js';
 import { createReloadCounter } from '../../observability/metrics/reload-counter.js';
 import type { ImpersonationTarget } from '../../reviews/own-rights.js';
 import { createIssuerDial } from '../../transport/dial/issuer-dial.js';
+import { bearerTokenFields, bearerTokenHint, credentialIdTarget } from '../common/bearer-token.js';
 import type { FollowedFile } from '../common/configuration-file/follow.js';
 import { allowedAlgorithms, configurationOf, type OidcOptions, oidcProblems, options } from './options.js';
 

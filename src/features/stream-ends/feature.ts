@@ -64,21 +64,24 @@ export const streamEnds = {
     { rechecked },
   ) {
     if (grace === undefined && interval === undefined && adminPort === undefined) return undefined;
-    const [{ StreamEnds }, { createStreamsEndpoint }, { UnaskableClusters }] = await Promise.all([
-      import('./stream-ends.js'),
-      import('./list.js'),
-      import('./unaskable-clusters.js'),
-    ]);
+    const [{ StreamEnds }, { createOperatorActions }, { addOperatorRoutes }, { UnaskableClusters }] =
+      await Promise.all([
+        import('./stream-ends.js'),
+        import('./list.js'),
+        import('./operator-routes.js'),
+        import('./unaskable-clusters.js'),
+      ]);
     const unaskable = new UnaskableClusters(clock, logger);
     const ends = new StreamEnds({ grace, interval, byOperator, clock, reviews, rechecked, unaskable });
+    const actions = createOperatorActions({
+      open: () => ends.open.values(),
+      endsStreams: byOperator,
+      logger,
+    });
     return {
       warnings: () => unaskable.warnings(),
       follower: isStillKnown => ends.follow(isStillKnown),
-      adminEndpoint: createStreamsEndpoint({
-        open: () => ends.open.values(),
-        endsStreams: byOperator,
-        logger,
-      }),
+      adminRoutes: admin => addOperatorRoutes(admin, actions),
       close: () => ends.close(),
     };
   },

@@ -1,8 +1,9 @@
 import { readBearerToken } from '../../authentication/bearer-token.js';
 import type { Clock } from '../../lib/clock.js';
+import { digest } from '../../lib/json.js';
 import type { OpenStream } from '../../proxy/open-streams.js';
 import type { Recheck } from '../../proxy/route.js';
-import { type Question, questionKey, type Verdict } from '../../reviews/reviews.js';
+import type { Question, Verdict } from '../../reviews/reviews.js';
 import { isStillAllowed, NoReviewsError, type StillAsked } from '../common/still-allowed.js';
 import type { Check, Followed } from './followed.js';
 import type { RecheckMetrics } from './metrics.js';
@@ -202,4 +203,9 @@ function credentialOf({ request }: OpenStream): string | undefined {
   } catch {
     return request.caller?.username;
   }
+}
+
+/** Equal for two questions about which one review can be asked: the API server must answer them alike, by the same access. */
+export function questionKey({ as, attributes, access }: Question): string {
+  return digest([as, attributes, access?.user?.key, access?.judgedFor, access?.namesContext]);
 }

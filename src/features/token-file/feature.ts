@@ -1,9 +1,9 @@
-import { bearerTokenFields, bearerTokenHint } from '../../authentication/bearer-token.js';
 import { uidTarget } from '../../authentication/method.js';
 import type { Feature } from '../../feature.js';
 import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { text } from '../../lib/value-type.js';
 import { createReloadCounter } from '../../observability/metrics/reload-counter.js';
+import { bearerTokenFields, bearerTokenHint } from '../common/bearer-token.js';
 
 const options = defineOptions('Authentication', {
   tokenAuthFile: {

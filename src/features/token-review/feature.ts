@@ -1,10 +1,10 @@
 import type { Registry } from 'prom-client';
-import { bearerTokenFields, bearerTokenHint } from '../../authentication/bearer-token.js';
-import { credentialIdTarget, uidTarget } from '../../authentication/method.js';
+import { uidTarget } from '../../authentication/method.js';
 import type { Feature } from '../../feature.js';
 import { defineOptions, type OptionValues } from '../../lib/option.js';
 import { bool, names } from '../../lib/value-type.js';
 import { Histogram } from '../../observability/metrics/hot-metrics.js';
+import { bearerTokenFields, bearerTokenHint, credentialIdTarget } from '../common/bearer-token.js';
 
 const options = defineOptions('Authentication', {
   authenticationTokenWebhook: {

@@ -4,13 +4,15 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { OwnRefusalError } from '../../../src/clusters/own-request.js';
 import { NoReviewsError } from '../../../src/features/common/still-allowed.js';
 import type { Followed } from '../../../src/features/stream-ends/followed.js';
-import { createStreamsEndpoint } from '../../../src/features/stream-ends/list.js';
+import { createOperatorActions } from '../../../src/features/stream-ends/list.js';
+import { questionKey } from '../../../src/features/stream-ends/rechecks.js';
 import { StreamEnds } from '../../../src/features/stream-ends/stream-ends.js';
 import { UnaskableClusters } from '../../../src/features/stream-ends/unaskable-clusters.js';
 import type { OpenStream, StreamEnd, StreamFollower } from '../../../src/proxy/open-streams.js';
 import type { Question } from '../../../src/reviews/reviews.js';
 import { collectGarbage } from '../../support/collect-garbage.js';
 import { ManualClock, unevenTimes } from '../../support/manual-clock.js';
+import { endpoint } from '../../support/transport/upstream-requests.js';
 
 const start = Date.parse('2026-01-01T00:00:00Z');
 const interval = 60_000;
@@ -462,6 +464,25 @@ it('a stream takes at most 500 bytes, even if no other one has its question, and
   assert.ok(Math.min(...bytes) <= 500, `${bytes}`);
 });
 
+it('a right is another question for another user, other attributes or another API server', () => {
+  const [question] = new TestStream('jane').questions as [Question];
+  const judgedFor = endpoint;
+  const questions: readonly Question[] = [
+    question,
+    { ...question, as: ['Impersonate-User', 'jan'] },
+    { ...question, as: 'configured' },
+    { ...question, attributes: { resourceAttributes: { verb: 'list' } } },
+    { ...question, access: { judgedFor } },
+    { ...question, access: { judgedFor: { ...judgedFor, server: 'other' } } },
+    { ...question, access: { judgedFor, namesContext: true } },
+  ];
+  assert.equal(new Set(questions.map(questionKey)).size, questions.length);
+  assert.equal(
+    questionKey({ ...question, access: { judgedFor: { ...judgedFor } } }),
+    questionKey(questions[4] as Question),
+  );
+});
+
 it('there is one timer for all streams, and none a second after the last one', async () => {
   set({ grace: 0, interval });
   assert.equal(clock.pending, 0);
@@ -478,12 +499,12 @@ it('there is one timer for all streams, and none a second after the last one', a
   assert.equal(clock.pending, 0);
 });
 
-const endpoint = (endsStreams = true) =>
-  createStreamsEndpoint({ open: () => ends.open.values(), endsStreams, logger: { warn() {} } as never });
+const actions = (endsStreams = true) =>
+  createOperatorActions({ open: () => ends.open.values(), endsStreams, logger: { warn() {} } as never });
 type Answer = { streams: readonly Readonly<Record<string, unknown>>[]; leftOut: number };
-const get = (query = '') => endpoint().answer(new URLSearchParams(query)) as Answer;
+const get = (query = '') => actions().list(new URLSearchParams(query)) as Answer;
 const remove = (query: string, id?: string, endsStreams?: boolean) =>
-  endpoint(endsStreams).remove?.(new URLSearchParams(query), id) as Answer;
+  actions(endsStreams).end(new URLSearchParams(query), id) as Answer;
 
 it('the list of open streams has the oldest ones, nothing of a token, and says how many it leaves out', async () => {
   set({ interval });

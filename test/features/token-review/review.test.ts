@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Registry } from 'prom-client';
-import { bearerTokenFields, digestOf } from '../../../src/authentication/bearer-token.js';
+import { digestOf } from '../../../src/authentication/bearer-token.js';
 import { AuthenticationError, IdentityError } from '../../../src/authentication/identity.js';
-import {
-  type AuthenticationRequest,
-  credentialIdTarget,
-  uidTarget,
-} from '../../../src/authentication/method.js';
+import { type AuthenticationRequest, uidTarget } from '../../../src/authentication/method.js';
+import { bearerTokenFields, credentialIdTarget } from '../../../src/features/common/bearer-token.js';
 import { tokenReview } from '../../../src/features/token-review/feature.js';
 import type { UserInfo } from '../../../src/kubernetes/user-info.js';
 import { parseOptions } from '../../../src/options/parse.js';

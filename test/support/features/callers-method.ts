@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { bearerTokenFields, bearerTokenHint, digestOf } from '../../../src/authentication/bearer-token.js';
+import { digestOf } from '../../../src/authentication/bearer-token.js';
 import { admitUser } from '../../../src/authentication/identity.js';
 import { uidTarget } from '../../../src/authentication/method.js';
 import type { Feature } from '../../../src/feature.js';
@@ -21,7 +21,7 @@ export const callersMethod = {
   method: {
     name: 'callers_of_tests',
     flag: callersFlag('').slice(0, -1),
-    hint: bearerTokenHint,
+    hint: 'send "Authorization: Bearer TOKEN" with a token that is valid',
     sendsSecret: true,
     isOn: ({ tokenAuthFile }) => tokenAuthFile !== '',
   },
@@ -41,7 +41,9 @@ export const callersMethod = {
         authenticator,
         rechecker: authenticator,
         impersonates: () => (recordsOf(file).some(([, , uid]) => uid !== '') ? [uidTarget] : []),
-        kubeconfigUsers: () => [{ fields: bearerTokenFields, isComplete: false, isPerCluster: false }],
+        kubeconfigUsers: () => [
+          { fields: { token: 'PASTE-YOUR-TOKEN-HERE' }, isComplete: false, isPerCluster: false },
+        ],
       },
       close() {},
     };

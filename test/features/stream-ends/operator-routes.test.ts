@@ -1,15 +1,24 @@
 import assert from 'node:assert/strict';
 import { networkInterfaces } from 'node:os';
 import { describe, it } from 'node:test';
-import { StatusError } from '../../src/kubernetes/status.js';
-import { buildAdminServer } from '../../src/server/admin-server.js';
-import { exchangeRaw } from '../support/clients/raw-http.js';
+import {
+  addOperatorRoutes,
+  type OperatorActions,
+} from '../../../src/features/stream-ends/operator-routes.js';
+import { StatusError } from '../../../src/kubernetes/status.js';
+import { buildAdminServer } from '../../../src/server/admin-server.js';
+import { exchangeRaw } from '../../support/clients/raw-http.js';
 
 const parts = { metrics: {}, health: {} } as Parameters<typeof buildAdminServer>[0];
 
-it('an endpoint of a feature on the admin listener is for clients of loopback alone, by a name of loopback', async t => {
+function serverWith(actions: Partial<OperatorActions>) {
+  const all = { list: () => ({}), end: () => ({}), ...actions };
+  return buildAdminServer(parts, [admin => addOperatorRoutes(admin, all)]);
+}
+
+it('the list of open streams is for clients of loopback alone, by a name of loopback', async t => {
   const answer = { streams: [] };
-  const server = await buildAdminServer(parts, [{ path: '/streams', answer: () => answer }]);
+  const server = await serverWith({ list: () => answer });
   t.after(() => server.close());
   const ask = async (remoteAddress: string, host: string) => {
     const { statusCode, json } = await server.inject({ url: '/streams', remoteAddress, headers: { host } });
@@ -39,22 +48,22 @@ it('it is refused at the address of a network too', async t => {
     .flat()
     .find(each => each?.family === 'IPv4' && !each.internal)?.address;
   if (address === undefined) return t.skip('this machine has no network');
-  const server = await buildAdminServer(parts, [{ path: '/streams', answer: () => ({}) }]);
+  const server = await serverWith({});
   t.after(() => server.close());
   const url = await server.listen({ host: address, port: 0 });
   assert.equal((await fetch(`${url}/streams`)).status, 403);
 });
 
-describe('what a DELETE of an endpoint on the admin listener ends', () => {
+describe('what a DELETE of open streams ends', () => {
   /** A server, and what it was told to end. */
   async function start(t: { after(run: () => void): void }) {
     const ended: string[] = [];
-    const remove = (query: URLSearchParams, name?: string) => {
+    const end = (query: URLSearchParams, name?: string) => {
       if (name === 'unknown') throw new StatusError(404, 'no such stream');
       ended.push(name ?? `${query}`);
       return { streams: [] };
     };
-    const server = await buildAdminServer(parts, [{ path: '/streams', answer: () => ({}), remove }]);
+    const server = await serverWith({ end });
     t.after(() => server.close());
     return { server, ended };
   }

@@ -59,7 +59,7 @@ export interface FeatureParts extends Component {
   readonly recorder?: Recorder;
   /** Routes are asked in the order of the features. */
   readonly route?: CreateRoute;
-  /** Is asked before the API server what users may do. Authorizers are asked in the order of the features. */
+  /** Is asked before the API server what users may do. At most one feature has it. */
   readonly authorizer?: Authorizer;
   /** Chooses the clusters that callers are shown; by default all. At most one feature has it. */
   readonly showClusters?: ShowClusters;

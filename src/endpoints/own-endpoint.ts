@@ -9,6 +9,7 @@ import type { UserInfo } from '../kubernetes/user-info.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { Operation, RequestContext } from '../request/context.js';
 import type { Destination, Mount } from '../request/mount.js';
+import type { Objections } from '../reviews/objections.js';
 import type { Health } from './health.js';
 
 /** The parts of the program that endpoints need for their answers. */
@@ -38,16 +39,8 @@ export interface OwnEndpointParts {
   readonly rejectionOf: (
     operation: Operation,
   ) => { readonly reason: string; readonly message: string } | undefined;
-  /**
-   * Why an operation of a caller would be refused that no rule rejects, before the API server decides; undefined if it would not, and if
-   * callers are not authenticated.
-   */
-  readonly objectionTo: (
-    operation: Operation,
-    caller: UserInfo | undefined,
-  ) => Promise<{ readonly reason: string; readonly message: string } | undefined>;
-  /** Who decides before the API server, besides the rules. */
-  readonly authorizers: () => readonly { readonly title: string }[];
+  /** What stands against requests of callers that no rule rejects, and who decides besides before the API server. */
+  readonly objections: Pick<Objections, 'to' | 'authorizer'>;
   /** What a route may do with the answer to an operation that no rule rejects. */
   readonly noteOn: (operation: Operation) => string | undefined;
   /** The endpoints that are served. */

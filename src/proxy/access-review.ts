@@ -1,9 +1,7 @@
 import { fieldValue, removeFields } from '../http/header-fields.js';
-import { impersonationOf } from '../kubernetes/impersonation.js';
-import type { UserInfo } from '../kubernetes/user-info.js';
 import { isObject, type JsonObject, parseObject } from '../lib/json.js';
-import type { OpenRequest, Operation } from '../request/context.js';
-import { type Attributes, attributesOf, attributesOfSpec } from '../reviews/attributes.js';
+import type { OpenRequest } from '../request/context.js';
+import { type Attributes, attributesOfSpec } from '../reviews/attributes.js';
 import type { Objection, Objections } from '../reviews/objections.js';
 import type { BodySink, ClientSink } from '../transport/round-trip.js';
 import type { UpstreamRequest } from '../transport/upstream-request.js';
@@ -91,20 +89,4 @@ function refused(review: JsonObject, { message, error }: Objection): Buffer {
     ...(error !== undefined && { evaluationError: error }),
   };
   return Buffer.from(`${JSON.stringify({ ...review, status })}\n`);
-}
-
-/** What stands against an operation of a caller that no rule rejects. Undefined if there is nothing, or its cluster cannot be opened. */
-export async function objectionTo(
-  objections: Objections,
-  operation: Operation,
-  caller: UserInfo,
-): Promise<Objection | undefined> {
-  const { cluster, mount, path } = operation;
-  const endpoint = await Promise.resolve(operation.openCluster()).catch(() => undefined);
-  if (endpoint === undefined) return undefined;
-  return objections.to({
-    ...{ cluster, as: impersonationOf(caller) },
-    attributes: attributesOf(path.info, path.forServer.query),
-    access: { judgedFor: endpoint.identity, namesContext: mount.namesContext },
-  });
 }

@@ -13,7 +13,7 @@ import type { Listener } from '../http/listener.js';
 import type { Clock } from '../lib/clock.js';
 import { createRequestLines, type Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
-import { createAccessReviewRoute, objectionTo } from '../proxy/access-review.js';
+import { createAccessReviewRoute } from '../proxy/access-review.js';
 import type { CreateFollower, OpenStreams } from '../proxy/open-streams.js';
 import type { CreateRoute, OpenCallers } from '../proxy/route.js';
 import { listenForUpgrades } from '../proxy/upgrade.js';
@@ -176,8 +176,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
         served: endpoints,
         destinationOf,
         rejectionOf: operation => guards.rejectionOf(operation),
-        objectionTo: async (operation, caller) => caller && objectionTo(objections, operation, caller),
-        authorizers: () => [parts.reviews.authorizer ?? []].flat(),
+        objections,
         noteOn: operation => routes.flatMap(route => route.noteOn?.(operation) ?? [])[0],
       }),
     );

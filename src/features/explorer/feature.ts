@@ -1,8 +1,11 @@
-import type { OwnEndpoint } from '../../endpoints/own-endpoint.js';
+import type { OwnEndpoint, OwnEndpointParts } from '../../endpoints/own-endpoint.js';
 import type { Feature } from '../../feature.js';
+import { impersonationOf } from '../../kubernetes/impersonation.js';
 import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import { Operation } from '../../request/context.js';
+import { attributesOf } from '../../reviews/attributes.js';
+import type { Objection } from '../../reviews/objections.js';
 import { type ExplorerOptions, options, problems } from './options.js';
 import { isPageName, issuersOffered, signIn, signInOrigins } from './sign-in.js';
 
@@ -23,7 +26,7 @@ export const rules = {
   name: 'rules',
   title: 'whether a rule of this proxy refuses a request',
   access: 'caller',
-  create({ destinationOf, rejectionOf, objectionTo, authorizers, noteOn }) {
+  create({ destinationOf, rejectionOf, objections, noteOn }) {
     const answerTo = async (request: string, caller: UserInfo | undefined) => {
       const [, method = '', target = ''] = firstLine.exec(request) ?? [];
       if (method === '') throw new StatusError(400, usage);
@@ -32,7 +35,7 @@ export const rules = {
       if (!destination.mount.isApi) throw new StatusError(400, usage);
       const { ambiguity } = operation.path.received;
       if (ambiguity !== undefined) throw new StatusError(400, ambiguity);
-      const rejection = rejectionOf(operation) ?? (await objectionTo(operation, caller));
+      const rejection = rejectionOf(operation) ?? (await objectionTo(objections, operation, caller));
       if (rejection === undefined) return { request, allowed: true, note: noteOn(operation) };
       return { request, allowed: false, reason: rejection.reason, message: rejection.message };
     };
@@ -40,15 +43,38 @@ export const rules = {
       const requests = new URLSearchParams(context.path.received.query).getAll('request');
       if (requests.length === 0 || requests.length > mostRequests) throw new StatusError(400, usage);
       reply.headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
-      const alsoDecide = authorizers().map(({ title }) => title);
+      const { authorizer } = objections;
       const answers: object[] = [];
       // One after the other: others ask the same servers.
       for (const request of requests) answers.push(await answerTo(request, context.caller));
-      const answer = { requests: answers, ...(alsoDecide.length > 0 && { alsoDecide }) };
+      const answer = {
+        requests: answers,
+        ...(authorizer !== undefined && { alsoDecide: [authorizer.title] }),
+      };
       return `${JSON.stringify(answer, undefined, 2)}\n`;
     };
   },
 } as const satisfies OwnEndpoint;
+
+/**
+ * What stands against an operation of a caller that no rule rejects. Undefined if there is nothing, if its cluster cannot be opened, and where
+ * callers are not authenticated.
+ */
+async function objectionTo(
+  objections: OwnEndpointParts['objections'],
+  operation: Operation,
+  caller: UserInfo | undefined,
+): Promise<Objection | undefined> {
+  const { cluster, mount, path } = operation;
+  if (caller === undefined) return undefined;
+  const endpoint = await Promise.resolve(operation.openCluster()).catch(() => undefined);
+  if (endpoint === undefined) return undefined;
+  return objections.to({
+    ...{ cluster, as: impersonationOf(caller) },
+    attributes: attributesOf(path.info, path.forServer.query),
+    access: { judgedFor: endpoint.identity, namesContext: mount.namesContext },
+  });
+}
 
 const folder = '/-/ui/';
 

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { page, rules } from '../../../src/features/explorer/feature.js';
 import { problems } from '../../../src/features/explorer/options.js';
 import { formatHelp } from '../../../src/options/help.js';
+import type { Question } from '../../../src/reviews/reviews.js';
 
 type Handler = (request: object, reply: object) => Promise<unknown>;
 
@@ -41,20 +42,26 @@ it('--explorer-sign-in needs the page, and an issuer', () => {
 });
 
 describe('what the rules of the proxy would reject', () => {
+  const caller = { username: 'jane', uid: undefined, groups: [], extra: new Map() };
+
   /** Asks about requests, where the rules reject DELETE, and these decide besides. */
-  async function ask(query: string, authorizers: readonly string[] = [], isApi = true) {
+  async function ask(query: string, title?: string, isApi = true) {
     const cluster = { endpoint: { config: { server: { path: '' } } } };
     const judge = rules.create({
       destinationOf: (target: string) => ({ mount: { isApi }, target, prefix: '', cluster }),
       rejectionOf: ({ head }: { head: { method: string } }) =>
         head.method === 'DELETE' ? { reason: 'read_only', message: 'no' } : undefined,
-      objectionTo: async ({ path }: { path: { api: string } }, caller: string) =>
-        path.api === '/version' ? { reason: 'webhook_denied', message: `not ${caller}` } : undefined,
-      authorizers: () => authorizers.map(title => ({ title })),
+      objections: {
+        to: async ({ as, attributes }: Question) =>
+          JSON.stringify(attributes).includes('/version')
+            ? { reason: 'webhook_denied', message: `not ${as[1]}` }
+            : undefined,
+        authorizer: title && { title },
+      },
       noteOn: () => 'noted',
     } as never);
     const text = await (judge as unknown as Handler)(
-      { context: { caller: 'jane', path: { received: { query } } } },
+      { context: { caller, path: { received: { query } } } },
       { headers: () => {} },
     );
     return JSON.parse(String(text));
@@ -69,7 +76,7 @@ describe('what the rules of the proxy would reject', () => {
     requests.push({ request: 'GET /version', allowed: false, reason: 'webhook_denied', message: 'not jane' });
     const query = `${get}&request=DELETE%20/api/v1/pods&request=GET%20/version`;
     assert.deepEqual(await ask(query), { requests });
-    assert.deepEqual(await ask(query, ['a webhook']), { requests, alsoDecide: ['a webhook'] });
+    assert.deepEqual(await ask(query, 'a webhook'), { requests, alsoDecide: ['a webhook'] });
   });
 
   it('is told of 1 to 100 requests for an API server alone', async () => {
@@ -77,7 +84,7 @@ describe('what the rules of the proxy would reject', () => {
     assert.equal((await ask(most)).requests.length, 100);
     const malformed = ['', 'x=1', `${most}&${get}`, 'request=GET', 'request=get%20/api', 'request=GET%20api'];
     for (const query of malformed) await assert.rejects(ask(query), /ask as \/-\/rules/, query.slice(0, 40));
-    await assert.rejects(ask(get, [], false), /ask as \/-\/rules/);
+    await assert.rejects(ask(get, undefined, false), /ask as \/-\/rules/);
     await assert.rejects(ask('request=GET%20/api/../x'), ({ message }) => !/ask as/.test(message));
   });
 });

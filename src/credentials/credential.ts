@@ -46,11 +46,11 @@ export interface CredentialSource {
    */
   get(): Credential | Promise<Credential>;
   /**
-   * Reports that the API server answered 401 to a request with this credential. Resolves to another one for a second try, or to undefined
-   * if there is none. Never rejects. Nothing is renewed if the credential was replaced meanwhile, or if the source has renewed one for the
-   * same reason a short time ago.
+   * Reports that the API server answered 401 to a request with this credential. Resolves when `get` gives another one, or when there is
+   * none. Never rejects. Nothing is renewed if the credential was replaced meanwhile, or if the source has renewed one for the same reason a
+   * short time ago.
    */
-  refused(credential: Credential): Promise<Credential | undefined>;
+  refused(credential: Credential): Promise<void>;
   /**
    * Stops timers and running work, and withdraws the reported expiry. Credentials that were returned before remain usable. Callers that
    * wait for one may get an error.

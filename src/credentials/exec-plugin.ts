@@ -114,17 +114,17 @@ function merge(
   base: Credential,
 ): ObtainedCredential {
   const isCertificateUsed = base.clientCertificate === undefined && clientCertificate !== undefined;
-  const ends = [
-    ...(expirationTimestamp === undefined ? [] : [expirationTimestamp]),
-    ...(isCertificateUsed ? [clientCertificate.notAfter.getTime()] : []),
-  ];
+  const end = Math.min(
+    expirationTimestamp ?? Infinity,
+    isCertificateUsed ? clientCertificate.notAfter.getTime() : Infinity,
+  );
   return {
     credential: {
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(clientCertificate === undefined ? {} : { clientCertificate }),
       ...base,
     },
-    ...(ends.length === 0 ? {} : { expiresAt: Math.min(...ends) }),
+    expiresAt: end === Infinity ? undefined : end,
   };
 }
 

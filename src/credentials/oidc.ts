@@ -11,14 +11,6 @@ import { OidcIssuer } from './oidc-issuer.js';
 import type { IssuerDial } from './oidc-request.js';
 import { createRenewedSource, type ObtainedCredential } from './renewed-source.js';
 
-/** client-go treats an ID token as expired this many milliseconds before its end. */
-const leeway = 10_000;
-/**
- * If a new token has already expired by this machine's clock, it is used for this many milliseconds, because only the API server's clock
- * decides.
- */
-const leastUse = 10_000;
-
 /** The options of an oidc source. */
 interface OidcSourceOptions {
   readonly config: OidcConfig;
@@ -39,11 +31,9 @@ export function createOidcSource(options: OidcSourceOptions): CredentialSource {
   const read = (idToken: string): ObtainedCredential | undefined => {
     const token = readIdToken(idToken);
     if (token === undefined) return undefined;
-    const expires = token.expires?.getTime();
     return {
       credential: { ...base, authorization: `Bearer ${idToken}` },
-      endsAt: (expires ?? 0) - leeway,
-      ...(expires === undefined ? {} : { expiresAt: expires }),
+      expiresAt: token.expires?.getTime(),
     };
   };
   const issuer = new OidcIssuer(config, dial);
@@ -62,12 +52,12 @@ export function createOidcSource(options: OidcSourceOptions): CredentialSource {
       const tokens = await issuer.refresh(refreshToken, signal);
       refreshToken = tokens.refreshToken ?? refreshToken;
       const obtained = read(tokens.idToken);
-      if (obtained?.endsAt === undefined) {
+      if (obtained === undefined) {
         throw new CredentialError(
           'the OpenID Connect issuer returned an id_token that is not a JSON Web Token',
         );
       }
-      return { ...obtained, endsAt: Math.max(obtained.endsAt, clock.now() + leastUse) };
+      return obtained;
     },
   });
 }

@@ -10,13 +10,11 @@ import {
   isSameCredential,
 } from './credential.js';
 
-/** A new credential, and until when it may be used, in milliseconds since 1970. */
+/** A new credential. */
 export interface ObtainedCredential {
   readonly credential: Credential;
-  /** The expiry that the credential itself states; absent if unknown. */
-  readonly expiresAt?: number;
-  /** When it is no longer used: by default at `expiresAt`, or never if that is absent. */
-  readonly endsAt?: number;
+  /** The expiry that the credential itself states, in milliseconds since 1970; undefined if unknown. It is not used any more then. */
+  readonly expiresAt: number | undefined;
 }
 
 /** How a source gets its credentials, and where it reports to. */
@@ -39,12 +37,16 @@ interface Failure {
 }
 
 /** A credential, when it was obtained, and for how long it is used. */
-interface Use extends ObtainedCredential, Lifetime {
+interface Use extends Lifetime {
+  readonly credential: Credential;
   readonly since: Moment;
 }
 
-/** If a credential has expired on arrival, it is used for this many milliseconds, so that not every request starts a renewal. */
-const leastUse = 1_000;
+/**
+ * If a new credential has expired by this machine's clock, it is used for this many milliseconds even so: the API server's clock decides, and
+ * not every request may start a renewal.
+ */
+const leastUse = 10_000;
 /**
  * After a 401 a credential is renewed at once, but not within so many milliseconds of the last renewal for that: the API server may refuse
  * each new one too.
@@ -74,21 +76,18 @@ export function createRenewedSource({
 
   const isBackingOff = (): boolean => failure !== undefined && failure.since.age < failure.pause;
 
-  const use = (obtained: ObtainedCredential): void => {
+  const use = ({ credential, expiresAt }: ObtainedCredential, least = -Infinity): void => {
     const since = new Moment(clock);
-    const { expiresAt, endsAt = expiresAt } = obtained;
-    current = { ...obtained, ...planLifetime(endsAt === undefined ? Infinity : endsAt - since.time), since };
+    current = { credential, ...planLifetime(Math.max((expiresAt ?? Infinity) - since.time, least)), since };
     // After `close`, another source may report under the same name.
-    if (!closing.signal.aborted) events.expires(name, toDate(obtained.expiresAt));
+    if (!closing.signal.aborted) events.expires(name, toDate(expiresAt));
   };
 
-  const keep = (obtained: ObtainedCredential): Credential => {
-    const { expiresAt, endsAt = expiresAt ?? Infinity } = obtained;
+  const keep = ({ credential: late, expiresAt }: ObtainedCredential): Credential => {
     const before = current?.credential;
-    const credential =
-      before !== undefined && isSameCredential(before, obtained.credential) ? before : obtained.credential;
+    const credential = before !== undefined && isSameCredential(before, late) ? before : late;
     failure = undefined;
-    use({ ...obtained, credential, endsAt: Math.max(endsAt, clock.now() + leastUse) });
+    use({ credential, expiresAt }, leastUse);
     if (closing.signal.aborted) return credential;
     events.refreshed(name, 'success');
     events.log.info({ source: name, expires: toDate(expiresAt) }, `the ${name} credential was renewed`);
@@ -166,15 +165,6 @@ export function createRenewedSource({
     return startRenewal();
   };
 
-  const renewRefused = async (credential: Credential): Promise<Credential> => {
-    if (credential !== current?.credential) return get();
-    if (renewal !== undefined) return renewal;
-    const isTooSoon = refusedAt !== undefined && refusedAt.age < leastInterval;
-    if (closing.signal.aborted || isBackingOff() || isTooSoon) return credential;
-    refusedAt = new Moment(clock);
-    return startRenewal();
-  };
-
   return {
     name,
     get isLasting() {
@@ -182,12 +172,14 @@ export function createRenewedSource({
     },
     get,
     async refused(credential) {
-      try {
-        const renewed = await renewRefused(credential);
-        return renewed === credential ? undefined : renewed;
-      } catch {
-        return undefined;
+      if (credential !== current?.credential) return;
+      if (renewal === undefined) {
+        const isTooSoon = refusedAt !== undefined && refusedAt.age < leastInterval;
+        if (closing.signal.aborted || isBackingOff() || isTooSoon) return;
+        refusedAt = new Moment(clock);
       }
+      // `fail` has logged and stored the failure.
+      await startRenewal().catch(() => {});
     },
     close() {
       if (closing.signal.aborted) return;

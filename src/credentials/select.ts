@@ -40,10 +40,7 @@ export function createStaticSource(
       }
       return credential;
     },
-    async refused() {
-      await rereadFiles();
-      return undefined;
-    },
+    refused: rereadFiles,
     close() {
       isReported = true;
       events.expires(name, undefined);

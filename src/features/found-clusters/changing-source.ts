@@ -34,7 +34,7 @@ export class ChangingSource implements CredentialSource {
     return this.#source.get();
   }
 
-  refused(credential: Credential): Promise<Credential | undefined> {
+  refused(credential: Credential): Promise<void> {
     return this.#source.refused(credential);
   }
 

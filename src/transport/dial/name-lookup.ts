@@ -1,15 +1,10 @@
 import dns, { type LookupAddress } from 'node:dns';
 import type net from 'node:net';
 import { type Clock, systemClock } from '../../lib/clock.js';
-import { codedError } from '../../lib/connection-failure.js';
 import { FairSlots } from '../../lib/fair-slots.js';
 
-/** Milliseconds that a result is used again, an error too. */
-const kept = 5_000;
 /** A lookup of so many milliseconds is slow. */
 const slow = 1_000;
-/** Milliseconds that a socket waits for an address. glibc asks each server twice, for 5 s. */
-const patience = 20_000;
 /** How many names are remembered, besides those that somebody waits for. */
 const mostNames = 1_000;
 
@@ -30,9 +25,6 @@ interface Name {
   pace: Pace;
   /** Undefined if no lookup runs or waits for its turn. */
   waiting: Set<Waiter> | undefined;
-  answer: Answer | undefined;
-  /** By the monotonic clock. */
-  usableUntil: number;
 }
 
 /** Of `dns.lookup`, what is used here. */
@@ -50,14 +42,14 @@ type Lookup = (
  */
 export class NameLookups {
   readonly #slots: FairSlots<Pace>;
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #lookup: Lookup;
   readonly #names = new Map<string, Name>();
 
   /** @param threads Of libuv's pool. */
   constructor(
     threads: number,
-    clock: Clock = systemClock,
+    clock: Pick<Clock, 'monotonic'> = systemClock,
     lookup: Lookup = (...parts) => dns.lookup(...parts),
   ) {
     // libuv's src/threadpool.c: slow_work_thread_threshold.
@@ -69,40 +61,16 @@ export class NameLookups {
   /** Calls back once and later, with an answer or an error, unless the returned function was called before. */
   wait(hostname: string, callback: Waiter): () => void {
     const name = this.#named(hostname);
-    const { answer } = name;
-    if (answer !== undefined && this.#clock.monotonic() < name.usableUntil) {
-      let isWanted = true;
-      process.nextTick(() => isWanted && callback(answer));
-      return () => {
-        isWanted = false;
-      };
-    }
     const isFirst = name.waiting === undefined;
     name.waiting ??= new Set();
     const { waiting } = name;
-    const leave = () => {
-      cancel();
-      waiting.delete(settle);
-    };
-    const settle = (settled: Answer) => {
-      leave();
-      callback(settled);
-    };
-    const cancel = this.#clock.schedule(patience, () => {
-      const error = codedError(
-        'EAI_AGAIN',
-        `getaddrinfo EAI_AGAIN ${hostname}: no answer within ${patience} ms`,
-      );
-      settle({ error, addresses: [] });
-    });
-    waiting.add(settle);
+    waiting.add(callback);
     if (isFirst) void this.#answer(hostname, name, waiting);
-    return leave;
+    return () => waiting.delete(callback);
   }
 
   #named(hostname: string): Name {
-    const known = this.#names.get(hostname);
-    const name: Name = known ?? { pace: 'new', waiting: undefined, answer: undefined, usableUntil: 0 };
+    const name: Name = this.#names.get(hostname) ?? { pace: 'new', waiting: undefined };
     // As the newest one.
     this.#names.delete(hostname);
     if (this.#names.size >= mostNames) this.#forgetOldest();
@@ -118,20 +86,19 @@ export class NameLookups {
     }
   }
 
-  async #answer(hostname: string, name: Name, waiting: Set<Waiter>): Promise<void> {
+  async #answer(hostname: string, name: Name, waiting: ReadonlySet<Waiter>): Promise<void> {
     const { pace } = name;
     await this.#slots.take(pace);
+    let answer: Answer | undefined;
     // Who has gone needs no lookup.
     if (waiting.size > 0) {
       const began = this.#clock.monotonic();
-      name.answer = await this.#addresses(hostname);
-      const now = this.#clock.monotonic();
-      name.usableUntil = now + kept;
-      name.pace = now - began < slow ? 'quick' : 'slow';
+      answer = await this.#addresses(hostname);
+      name.pace = this.#clock.monotonic() - began < slow ? 'quick' : 'slow';
     }
     this.#slots.giveBack(pace);
     name.waiting = undefined;
-    for (const settle of [...waiting]) settle(name.answer as Answer);
+    for (const callback of waiting) callback(answer as Answer);
   }
 
   #addresses(hostname: string): Promise<Answer> {

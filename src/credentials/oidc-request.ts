@@ -97,9 +97,8 @@ function describeFailure(error: unknown, authorityName: string): string {
   if (!(error instanceof Error)) return 'the connection failed';
   if (error.name === 'HTTPParserError') return 'its answer is not valid HTTP/1.1';
   const code = 'code' in error ? String(error.code) : '';
-  if (error.name === 'TimeoutError' || code === 'ETIMEDOUT') return 'it does not answer in time';
-  if (['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(code)) return 'the connection was closed';
-  const failure = connectionFailure(code);
+  if (error.name === 'TimeoutError') return 'it does not answer';
+  const failure = connectionFailure(code === 'UND_ERR_SOCKET' ? 'ECONNRESET' : code);
   if (failure?.reason === 'tls_unknown_authority') return `${failure.words}; check ${authorityName}`;
   if (failure !== undefined) return failure.words;
   return /^[A-Z_0-9]+$/.test(code) ? `the connection failed (${code})` : 'the connection failed';

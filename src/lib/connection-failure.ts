@@ -4,6 +4,8 @@ export interface ConnectionFailure {
     | 'dns'
     | 'refused'
     | 'unreachable'
+    | 'reset'
+    | 'timeout'
     | 'tls_unknown_authority'
     | 'tls_expired'
     | 'tls_wrong_name'
@@ -17,6 +19,11 @@ const unknownAuthority = {
   words: 'its certificate is signed by an unknown authority',
 } as const;
 
+const brokeOff = {
+  reason: 'reset',
+  words: 'the connection was closed before the answer was complete',
+} as const;
+
 /** By the error codes of Node and of OpenSSL's certificate verification. */
 const failures: Readonly<Record<string, ConnectionFailure>> = {
   ENOTFOUND: { reason: 'dns', words: 'its host name does not resolve' },
@@ -25,6 +32,9 @@ const failures: Readonly<Record<string, ConnectionFailure>> = {
   EHOSTUNREACH: { reason: 'unreachable', words: 'no route to host' },
   ENETUNREACH: { reason: 'unreachable', words: 'network is unreachable' },
   EADDRNOTAVAIL: { reason: 'unreachable', words: 'no local address is free for another connection' },
+  ETIMEDOUT: { reason: 'timeout', words: 'it does not answer' },
+  ECONNRESET: brokeOff,
+  EPIPE: brokeOff,
   EMFILE: { reason: 'other', words: 'this process has no file descriptor left for another connection' },
   DEPTH_ZERO_SELF_SIGNED_CERT: unknownAuthority,
   SELF_SIGNED_CERT_IN_CHAIN: unknownAuthority,
@@ -42,12 +52,8 @@ const failures: Readonly<Record<string, ConnectionFailure>> = {
 
 /** The meaning of an error code, for failures that are the same for every server; undefined for other codes. */
 export function connectionFailure(code: string): ConnectionFailure | undefined {
-  return failures[code];
-}
-
-/** Whether an error code means that a TLS handshake failed. */
-export function isTlsFailure(code: string): boolean {
-  return code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO';
+  const isTls = code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO';
+  return failures[code] ?? (isTls ? { reason: 'tls', words: 'the TLS handshake failed' } : undefined);
 }
 
 /** The first of several errors: Node tries every address of a host, and collects the errors in one AggregateError. */

@@ -1,12 +1,7 @@
 import type { Credential } from '../credentials/credential.js';
 import { maxFields } from '../http/header-fields.js';
 import { type FailureObserver, StatusError } from '../kubernetes/status.js';
-import {
-  type ConnectionFailure,
-  connectionFailure,
-  firstError,
-  isTlsFailure,
-} from '../lib/connection-failure.js';
+import { connectionFailure, firstError } from '../lib/connection-failure.js';
 
 /** The causes of failures on the way to the API server: the values of `reason` in kube_api_proxy_upstream_errors_total. */
 export const upstreamErrorReasons = [
@@ -76,24 +71,20 @@ const clientCertificateRefused: Verdict = [
   'tls_client_certificate',
   'it refused the client certificate in the TLS handshake; check client-certificate(-data) or --client-certificate',
 ];
-const brokeOff: Verdict = [502, 'reset', 'the connection was closed before the answer was complete'];
 
-/** Error codes that have another meaning for the API server than for other servers, and the codes of our own parsers. */
+/** The codes of our own parsers. */
 const verdicts: Readonly<Record<string, Verdict>> = {
-  ETIMEDOUT: [504, 'timeout', 'it does not answer'],
-  ECONNRESET: brokeOff,
-  EPIPE: brokeOff,
   MALFORMED_RESPONSE: [502, 'protocol', 'its answer is not valid HTTP/1.1'],
   MALFORMED_HTTP2: [502, 'protocol', 'its answer is not valid HTTP/2'],
   RESPONSE_HEADERS_TOO_LARGE: [502, 'protocol', 'its response headers are too large'],
   TOO_MANY_RESPONSE_HEADERS: [502, 'protocol', `its answer has more than ${maxFields} header fields`],
 };
 
-/** What to do about failures that can happen with every server. */
-const advice: Partial<Record<ConnectionFailure['reason'], string>> = {
+/** What to do about failures that can happen with every server, by their reasons and codes. */
+const advice: Readonly<Record<string, string>> = {
   tls_unknown_authority: '; check certificate-authority(-data) or --certificate-authority',
   tls_wrong_name: '; check the server URL or set tls-server-name',
-  tls: '; should the server URL begin with http:// instead?',
+  ERR_SSL_WRONG_VERSION_NUMBER: '; should the server URL begin with http:// instead?',
 };
 
 /** OpenSSL's names of the TLS alerts by which a server rejects a client certificate, in all versions of TLS and OpenSSL. */
@@ -107,15 +98,14 @@ function classify(error: Error & { readonly code?: string }, { clientCertificate
   const code = error.code ?? '';
   const known = verdicts[code];
   if (known !== undefined) return known;
-  const failure = connectionFailure(code);
-  if (failure !== undefined) {
-    const { reason, words } = failure;
-    return [reason.startsWith('tls') ? 502 : 503, reason, words + (advice[reason] ?? '')];
-  }
   if (refusal.test(code) || (clientCertificate !== undefined && unreadable.test(code)))
     return clientCertificateRefused;
-  if (isTlsFailure(code)) return [502, 'tls', 'the TLS handshake failed'];
-  return [502, 'other', 'the connection failed'];
+  const failure = connectionFailure(code);
+  if (failure === undefined) return [502, 'other', 'the connection failed'];
+  const { reason, words } = failure;
+  const isBroken = reason === 'reset' || reason.startsWith('tls');
+  const status = reason === 'timeout' ? 504 : isBroken ? 502 : 503;
+  return [status, reason, words + (advice[reason] ?? advice[code] ?? '')];
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isTlsFailure } from '../../src/lib/connection-failure.js';
+import { connectionFailure } from '../../src/lib/connection-failure.js';
 import { proxyUnusable } from '../../src/transport/dial/proxy-error.js';
 import { toUpstreamError } from '../../src/transport/upstream-error.js';
 
@@ -15,6 +15,8 @@ describe('an error of a connection', () => {
     for (const [code, words] of [
       ['ENOTFOUND', 'its host name does not resolve'],
       ['ECONNREFUSED', 'connection refused'],
+      ['ECONNRESET', 'the connection was closed before the answer was complete'],
+      ['ETIMEDOUT', 'it does not answer'],
       ['EADDRNOTAVAIL', 'no local address is free for another connection'],
       ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'its certificate is signed by an unknown authority; '],
       ['CERT_NOT_YET_VALID', 'its certificate is not valid yet'],
@@ -31,9 +33,8 @@ describe('an error of a connection', () => {
   });
 
   it('is one of TLS by its code, and stands for all addresses of a host if it is the first of them', () => {
-    for (const code of ['ERR_SSL_X', 'ERR_TLS_X', 'EPROTO']) assert.equal(isTlsFailure(code), true, code);
-    for (const code of ['ECONNRESET', 'XERR_TLS_X', 'XERR_SSL_'])
-      assert.equal(isTlsFailure(code), false, code);
+    for (const code of ['ERR_SSL_X', 'ERR_TLS_X', 'EPROTO']) assert.equal(connectionFailure(code)?.reason, 'tls', code);
+    for (const code of ['XERR_TLS_X', 'XERR_SSL_']) assert.equal(connectionFailure(code), undefined, code);
     const both = new AggregateError([failed('EHOSTUNREACH'), failed('ECONNREFUSED')]);
     assert.match(toUpstreamError(both, 'api.test:6443').message, /no route to host/);
     assert.match(proxyUnusable(proxy, both).message, /no route to host/);

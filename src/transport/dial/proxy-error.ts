@@ -1,25 +1,11 @@
-import {
-  type ConnectionFailure,
-  connectionFailure,
-  firstError,
-  isTlsFailure,
-} from '../../lib/connection-failure.js';
+import { connectionFailure, firstError } from '../../lib/connection-failure.js';
 import { UpstreamError } from '../upstream-error.js';
 import { authorityOf, type ProxyConfig } from './proxy-url.js';
 
-const brokeOff = 'it closed the connection without an answer';
-
-/** Error codes that have another meaning for a proxy than for other servers. */
-const meanings: Readonly<Record<string, string>> = {
-  ETIMEDOUT: 'it does not answer in time',
-  ECONNRESET: brokeOff,
-  EPIPE: brokeOff,
-  HPE_HEADER_OVERFLOW: "its answer's head is too large",
-};
-
-const advice: Partial<Record<ConnectionFailure['reason'], string>> = {
+/** By the reasons and codes of failures. */
+const advice: Readonly<Record<string, string>> = {
   tls_unknown_authority: '; add the authority to the file that NODE_EXTRA_CA_CERTS names',
-  tls: '; should its URL begin with http:// instead?',
+  ERR_SSL_WRONG_VERSION_NUMBER: '; should its URL begin with http:// instead?',
 };
 
 /**
@@ -48,10 +34,7 @@ export function proxyRefused(proxy: ProxyConfig, target: string, answer: string)
 }
 
 function meaningOf(code: string): string {
-  const known = meanings[code];
-  if (known !== undefined) return known;
-  const failure = connectionFailure(code);
-  if (failure !== undefined) return failure.words + (advice[failure.reason] ?? '');
-  if (code.startsWith('HPE_')) return 'its answer is not HTTP';
-  return isTlsFailure(code) ? 'the TLS handshake failed' : 'the connection failed';
+  if (code.startsWith('HPE_')) return 'its answer is not HTTP, or its head is too large';
+  const { reason = '', words = 'the connection failed' } = connectionFailure(code) ?? {};
+  return words + (advice[reason] ?? advice[code] ?? '');
 }

@@ -323,7 +323,7 @@ it('a proxy that does not answer has the same time limit as a server: 30 s', asy
   t.mock.timers.tick(1);
   const { code, reason, message } = failure(outcome as unknown as Error);
   assert.deepEqual([code, reason], [504, 'proxy']);
-  assert.equal(message, `the proxy 127.0.0.1:${proxy.port} cannot be used: it does not answer in time`);
+  assert.equal(message, `the proxy 127.0.0.1:${proxy.port} cannot be used: it does not answer`);
 });
 
 it('a server that does not answer has 30 s to accept the connection, and then 10 s for the handshake', async t => {

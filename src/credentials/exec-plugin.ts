@@ -4,6 +4,7 @@ import { delimiter, isAbsolute, join } from 'node:path';
 import type { ExecConfig } from '../kubeconfig/exec-config.js';
 import { type Clock, systemClock } from '../lib/clock.js';
 import { FairSlots } from '../lib/fair-slots.js';
+import { withDeadline } from '../lib/promises.js';
 import {
   type Credential,
   CredentialError,
@@ -66,8 +67,8 @@ async function runPlugin(
     env: { ...env, ...variables, KUBERNETES_EXEC_INFO: info },
   };
   const onStderr = (line: string) => events.log.info({ source: 'exec', command }, line);
-  const outcome = await inTurn(server, timeout, signal, waited =>
-    runExecCommand(program, { timeout, waited, signal, onStderr }),
+  const outcome = await withDeadline(timeout, signal, end =>
+    inTurn(server, end, () => runExecCommand(program, end, onStderr)),
   );
   if ('failure' in outcome) throw new CredentialError(`exec: executable ${command} ${outcome.failure}`);
   const parsed = await parseExecCredential(outcome.stdout, apiVersion);
@@ -75,27 +76,20 @@ async function runPlugin(
   return parsed.answer;
 }
 
-/**
- * Runs when it is the turn of this cluster, with the milliseconds that this took. After the time limit, or on abort, it does not run any more.
- */
+/** Runs when it is the turn of this cluster. After the end it does not run any more. */
 async function inTurn<T>(
   cluster: string,
-  timeout: number,
-  signal: AbortSignal,
-  run: (waited: number) => Promise<T>,
+  end: AbortSignal,
+  run: () => Promise<T>,
 ): Promise<T | { readonly failure: string }> {
-  const began = performance.now();
   const turn = turns.take(cluster);
-  if (
-    turn !== undefined &&
-    !(await comesBefore(turn, AbortSignal.any([signal, AbortSignal.timeout(timeout)])))
-  ) {
+  if (turn !== undefined && !(await comesBefore(turn, end))) {
     void turn.then(() => turns.giveBack(cluster));
-    if (signal.aborted) return { failure: 'was stopped' };
-    return { failure: `was not started within ${timeout / 1000} s, because other plugins run` };
+    if (end.reason.name !== 'TimeoutError') return { failure: 'was stopped' };
+    return { failure: `was not started ${end.reason.message}, because other plugins run` };
   }
   try {
-    return await run(performance.now() - began);
+    return await run();
   } finally {
     turns.giveBack(cluster);
   }

@@ -1,7 +1,6 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { kill } from 'node:process';
 import type { Readable } from 'node:stream';
-import { StringDecoder } from 'node:string_decoder';
 import { stripVTControlCharacters } from 'node:util';
 
 /** A program to run without a terminal. */
@@ -13,15 +12,6 @@ interface ExecCommand {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** Limits and listeners of one run. */
-interface ExecRunOptions {
-  /** Milliseconds, and how many of them are over before the program starts. */
-  readonly timeout: number;
-  readonly waited: number;
-  readonly signal: AbortSignal;
-  onStderr(line: string): void;
-}
-
 const maxStdout = 1024 * 1024;
 const maxStderr = 8 * 1024;
 /** Milliseconds that a program may take to exit after SIGTERM. */
@@ -30,16 +20,17 @@ const termGrace = 2_000;
 const pipeGrace = 1_000;
 
 /**
- * Runs a program in its own session, with stdin closed, and returns its stdout if it exits with 0. At the time limit, on abort, or if
+ * Runs a program in its own session, with stdin closed, and returns its stdout if it exits with 0. At the end of `withDeadline`, or if
  * stdout exceeds 1 MiB, the program and its children are stopped. The text of a failure continues a sentence that begins with the program's
  * name. It contains no part of the arguments, environment or output. Never rejects.
  */
 export function runExecCommand(
   command: ExecCommand,
-  options: ExecRunOptions,
+  end: AbortSignal,
+  onStderr: (line: string) => void,
 ): Promise<{ readonly stdout: Buffer } | { readonly failure: string }> {
   return new Promise(resolve => {
-    const child = options.signal.aborted ? { failure: 'was stopped' } : start(command);
+    const child = end.aborted ? { failure: 'was stopped' } : start(command);
     if ('failure' in child) {
       resolve(child);
       return;
@@ -56,25 +47,21 @@ export function runExecCommand(
       killGroup(child, 'SIGTERM');
       killTimer = setTimeout(() => killGroup(child, 'SIGKILL'), termGrace).unref();
     };
-    const onAbort = (): void => stop('was stopped');
-    const timer = setTimeout(
-      () => stop(`did not finish within ${options.timeout / 1000} s`),
-      options.timeout - options.waited,
-    ).unref();
-    options.signal.addEventListener('abort', onAbort);
+    const onEnd = (): void =>
+      stop(end.reason.name === 'TimeoutError' ? `did not finish ${end.reason.message}` : 'was stopped');
+    end.addEventListener('abort', onEnd);
 
     child.stdout?.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size > maxStdout) stop('wrote more than 1 MiB to its stdout');
       else chunks.push(chunk);
     });
-    if (child.stderr) readStderr(child.stderr, options.onStderr, maxStderr);
+    if (child.stderr) readStderr(child.stderr, onStderr, maxStderr);
 
     const finish = (outcome: { readonly stdout: Buffer } | { readonly failure: string }): void => {
-      clearTimeout(timer);
       clearTimeout(killTimer);
       clearTimeout(pipeTimer);
-      options.signal.removeEventListener('abort', onAbort);
+      end.removeEventListener('abort', onEnd);
       resolve(outcome);
     };
     child.on('error', error => {
@@ -83,7 +70,7 @@ export function runExecCommand(
     child.on('exit', () => {
       // If the program was stopped, its children are killed too. After success a helper of the plugin may go on.
       if (stopped !== undefined) killGroup(child, 'SIGKILL');
-      clearTimeout(timer);
+      end.removeEventListener('abort', onEnd);
       pipeTimer = setTimeout(() => {
         child.stdout?.destroy();
         child.stderr?.destroy();
@@ -134,16 +121,14 @@ function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
  * print credentials when they trace.
  */
 function readStderr(stream: Readable, onLine: (line: string) => void, limit: number): void {
-  const decoder = new StringDecoder('utf8');
   let rest = '';
   let left = limit;
   const give = (line: string): void => {
     const clean = withoutSecrets(stripVTControlCharacters(line).replace(/\p{Cc}/gu, ' ')).trim();
     if (clean !== '') onLine(clean);
   };
-  stream.on('data', (chunk: Buffer) => {
+  stream.setEncoding('utf8').on('data', (text: string) => {
     if (left <= 0) return;
-    const text = decoder.write(chunk);
     const lines = (rest + text.slice(0, left)).split(/\r\n|\n|\r/);
     left -= text.length;
     rest = lines.pop() ?? '';

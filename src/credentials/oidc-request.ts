@@ -1,5 +1,6 @@
 import { Agent, type buildConnector, type Dispatcher, request } from 'undici';
 import { connectionFailure } from '../lib/connection-failure.js';
+import { withDeadline } from '../lib/promises.js';
 import { CredentialError } from './credential.js';
 
 /**
@@ -21,12 +22,12 @@ export interface IssuerAnswer {
   readonly text: string;
 }
 
-/** The connections for some requests to the issuer. Destroy them after that. */
+/** The connections for some requests to the issuer, which end if an answer is too large. Destroy them after that. */
 export function createIssuerDispatcher(
   dial: IssuerDial,
   certificateAuthority: Buffer | undefined,
 ): Dispatcher {
-  return new Agent({ connect: dial(certificateAuthority) });
+  return new Agent({ connect: dial(certificateAuthority), maxResponseSize: maxBytes });
 }
 
 /**
@@ -51,20 +52,22 @@ export async function askIssuer(
   },
 ): Promise<IssuerAnswer> {
   try {
-    const { statusCode, headers, body } = await request(url, {
-      dispatcher,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(exchangeTimeout)]),
-      method: form === undefined ? 'GET' : 'POST',
-      body: form === undefined ? null : form.toString(),
-      headers: {
-        accept: 'application/json',
-        'user-agent': 'kube-api-proxy',
-        ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
-        ...(authorization === undefined ? {} : { authorization }),
-      },
+    return await withDeadline(exchangeTimeout, signal, async end => {
+      const { statusCode, headers, body } = await request(url, {
+        dispatcher,
+        signal: end,
+        method: form === undefined ? 'GET' : 'POST',
+        body: form === undefined ? null : form.toString(),
+        headers: {
+          accept: 'application/json',
+          'user-agent': 'kube-api-proxy',
+          ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+          ...(authorization === undefined ? {} : { authorization }),
+        },
+      });
+      const [mediaType = ''] = String(headers['content-type'] ?? '').split(';');
+      return { status: statusCode, mediaType: mediaType.trim().toLowerCase(), text: await body.text() };
     });
-    const [mediaType = ''] = String(headers['content-type'] ?? '').split(';');
-    return { status: statusCode, mediaType: mediaType.trim().toLowerCase(), text: await readText(body) };
   } catch (error) {
     throw new CredentialError(
       `${describeIssuer(url)} cannot be used: ${describeFailure(error, authorityName)}`,
@@ -77,26 +80,13 @@ export function describeIssuer({ origin, pathname }: URL): string {
   return `the OpenID Connect issuer at ${(origin + pathname).slice(0, 200)}`;
 }
 
-class TooLarge extends Error {}
-
-async function readText(body: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
-    if (length > maxBytes) throw new TooLarge();
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
 /** Describes the error by its code. Its message is not used, because it may quote received bytes. */
 function describeFailure(error: unknown, authorityName: string): string {
   if (error instanceof CredentialError) return error.message;
-  if (error instanceof TooLarge) return 'its answer is too large';
   if (!(error instanceof Error)) return 'the connection failed';
   if (error.name === 'HTTPParserError') return 'its answer is not valid HTTP/1.1';
   const code = 'code' in error ? String(error.code) : '';
+  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return 'its answer is too large';
   if (error.name === 'TimeoutError') return 'it does not answer';
   const failure = connectionFailure(code === 'UND_ERR_SOCKET' ? 'ECONNRESET' : code);
   if (failure?.reason === 'tls_unknown_authority') return `${failure.words}; check ${authorityName}`;

@@ -31,3 +31,23 @@ export async function within<T, L>(
     clearTimeout(timer);
   }
 }
+
+/**
+ * Runs something with a signal that says when it has to end: when `signal` does, or after so many milliseconds. Then the reason is a
+ * TimeoutError with a message such as "within 60 s". Node 20 collects a signal of `AbortSignal.timeout` to which only that of
+ * `AbortSignal.any` refers, and it never comes.
+ */
+export async function withDeadline<T>(
+  milliseconds: number,
+  signal: AbortSignal,
+  run: (end: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const late = new AbortController();
+  const reason = new DOMException(`within ${milliseconds / 1000} s`, 'TimeoutError');
+  const timer = setTimeout(() => late.abort(reason), milliseconds).unref();
+  try {
+    return await run(AbortSignal.any([signal, late.signal]));
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -33,7 +33,8 @@ describe('an error of a connection', () => {
   });
 
   it('is one of TLS by its code, and stands for all addresses of a host if it is the first of them', () => {
-    for (const code of ['ERR_SSL_X', 'ERR_TLS_X', 'EPROTO']) assert.equal(connectionFailure(code)?.reason, 'tls', code);
+    for (const code of ['ERR_SSL_X', 'ERR_TLS_X', 'EPROTO'])
+      assert.equal(connectionFailure(code)?.reason, 'tls', code);
     for (const code of ['XERR_TLS_X', 'XERR_SSL_']) assert.equal(connectionFailure(code), undefined, code);
     const both = new AggregateError([failed('EHOSTUNREACH'), failed('ECONNREFUSED')]);
     assert.match(toUpstreamError(both, 'api.test:6443').message, /no route to host/);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { getActiveResourcesInfo } from 'node:process';
 import { describe, it } from 'node:test';
-import { within } from '../../src/lib/promises.js';
+import { withDeadline, within } from '../../src/lib/promises.js';
+import { collectGarbage } from '../support/collect-garbage.js';
 
 const never = new Promise<string>(() => {});
 const unexpected = () => assert.fail('it was in time');
@@ -48,5 +49,33 @@ describe('within', () => {
     fail(new Error('nobody waits'));
     // An unhandled rejection would make the test fail in this turn.
     await new Promise(setImmediate);
+  });
+});
+
+describe('a deadline', () => {
+  const ended = (end: AbortSignal) =>
+    new Promise<unknown>(resolve => end.addEventListener('abort', () => resolve(end.reason)));
+
+  it('comes after its time, though garbage is collected before, or with the signal', async t => {
+    // A deadline does not keep the process alive.
+    const alive = setTimeout(() => {}, 10_000);
+    t.after(() => clearTimeout(alive));
+    const { signal } = new AbortController();
+    const late = withDeadline(50, signal, ended);
+    await new Promise(setImmediate);
+    collectGarbage();
+    const { name, message } = (await late) as DOMException;
+    assert.deepEqual([name, message], ['TimeoutError', 'within 0.05 s']);
+    assert.equal(await withDeadline(60_000, AbortSignal.abort('gone'), async end => end.reason), 'gone');
+  });
+
+  it('leaves no timer behind', async () => {
+    const before = timers();
+    const { signal } = new AbortController();
+    await assert.rejects(
+      withDeadline(60_000, signal, () => Promise.reject(new Error('refused'))),
+      /^Error: refused$/,
+    );
+    assert.equal(timers(), before);
   });
 });

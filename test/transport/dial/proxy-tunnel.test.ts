@@ -198,10 +198,7 @@ for (const [kind, { start, protocol, yes }] of Object.entries(kinds)) {
       const proxy = await started(t, start, { answer: () => {} });
       const error = await failure(proxy, { proxy: through(proxy, protocol, true), timeout: 100 });
       assert.equal(error.code, 504);
-      assert.equal(
-        error.message,
-        `the proxy 127.0.0.1:${proxy.port} cannot be used: it does not answer`,
-      );
+      assert.equal(error.message, `the proxy 127.0.0.1:${proxy.port} cannot be used: it does not answer`);
     });
 
     for (const [title, hangUp] of [
@@ -258,9 +255,15 @@ describe('a tunnel by CONNECT', () => {
     ['HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n', /: 101 Switching/],
     [`HTTP/1.1 500 ${'x'.repeat(1000)}\r\n\r\n`, /: 500 x{96}$/],
     ['SSH-2.0-OpenSSH_9.6\r\n', /its answer is not HTTP, or its head is too large$/],
-    [`HTTP/1.1 200 OK\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`, /its answer is not HTTP, or its head is too large$/],
+    [
+      `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(70_000)}\r\n\r\n`,
+      /its answer is not HTTP, or its head is too large$/,
+    ],
     [`HTTP/1.1 200 ${'x'.repeat(70_000)}`, /its answer is not HTTP, or its head is too large$/],
-    [`HTTP/1.1 200 OK\r\n${'Filler: filler\r\n'.repeat(10_000)}`, /its answer is not HTTP, or its head is too large$/],
+    [
+      `HTTP/1.1 200 OK\r\n${'Filler: filler\r\n'.repeat(10_000)}`,
+      /its answer is not HTTP, or its head is too large$/,
+    ],
   ] as const) {
     it(`fails with a 502 if the answer is ${JSON.stringify(answer.slice(0, 30))}, ${answer.length} bytes`, async t => {
       const proxy = await started(t, startConnectProxy, { answer: client => client.write(answer) });

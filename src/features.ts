@@ -1,3 +1,4 @@
+import { accessReviews } from './features/access-reviews/feature.js';
 import { auditLog } from './features/audit-log/feature.js';
 import { authorizationWebhooks } from './features/authorization-webhooks/feature.js';
 import { clusterAccess } from './features/cluster-access/feature.js';
@@ -29,6 +30,7 @@ export const features = [
   tokenReview,
   limits,
   resourceRules,
+  accessReviews,
   visibleNamespaces,
   sharedWatches,
   streamEnds,

@@ -9,7 +9,8 @@ import type { UserInfo } from '../kubernetes/user-info.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
 import type { Operation, RequestContext } from '../request/context.js';
 import type { Destination, Mount } from '../request/mount.js';
-import type { Objections } from '../reviews/objections.js';
+import type { MissingRights } from '../reviews/missing-rights.js';
+import type { Reviews } from '../reviews/reviews.js';
 import type { Health } from './health.js';
 
 /** The parts of the program that endpoints need for their answers. */
@@ -39,8 +40,10 @@ export interface OwnEndpointParts {
   readonly rejectionOf: (
     operation: Operation,
   ) => { readonly reason: string; readonly message: string } | undefined;
-  /** What stands against requests of callers that no rule rejects, and who decides besides before the API server. */
-  readonly objections: Pick<Objections, 'to' | 'authorizer'>;
+  /** Says what callers may do. */
+  readonly reviews: Pick<Reviews, 'denialOf' | 'authorizer'>;
+  /** Says what the proxy itself may do as users. */
+  readonly missingRights: Pick<MissingRights, 'missingFor' | 'mayMiss'>;
   /** What a route may do with the answer to an operation that no rule rejects. */
   readonly noteOn: (operation: Operation) => string | undefined;
   /** The endpoints that are served. */

@@ -72,8 +72,8 @@ export interface OpenCallers {
 }
 
 /**
- * Makes a route, once, when the server is built.
+ * Makes a route, once, when the server is built; undefined if it would take nothing.
  *
  * @param callers Undefined if callers are not authenticated.
  */
-export type CreateRoute = (callers: OpenCallers | undefined) => Route;
+export type CreateRoute = (callers: OpenCallers | undefined) => Route | undefined;

@@ -1,6 +1,5 @@
 import { parseQuery } from '../kubernetes/query.js';
 import type { RequestInfo } from '../kubernetes/request-info.js';
-import { isObject, type JsonObject } from '../lib/json.js';
 
 /** A selector as sent. */
 interface Selector {
@@ -53,24 +52,6 @@ export function attributesOf(info: RequestInfo, query: string): Attributes {
   if (query !== '' && selecting.has(verb) && !hasWatchPath(info))
     Object.assign(attributes, selectorsOf(query));
   return { resourceAttributes: attributes };
-}
-
-/** What the spec of a review asks about, as the API server asks its authorizers; undefined if it asks about nothing. */
-export function attributesOfSpec(spec: JsonObject): Attributes | undefined {
-  const { resourceAttributes: resource, nonResourceAttributes: path } = spec;
-  if (isObject(resource)) {
-    const attributes: Record<string, unknown> = { version: '*' };
-    for (const name of ['verb', 'group', 'version', 'resource', 'subresource', 'namespace', 'name'])
-      if (typeof resource[name] === 'string' && resource[name] !== '') attributes[name] = resource[name];
-    for (const name of ['fieldSelector', 'labelSelector']) {
-      const selector = resource[name];
-      const raw = isObject(selector) ? selector['rawSelector'] : undefined;
-      if (typeof raw === 'string' && raw !== '') attributes[name] = { rawSelector: raw };
-    }
-    return { resourceAttributes: attributes };
-  }
-  if (!isObject(path)) return undefined;
-  return { nonResourceAttributes: { path: String(path['path'] ?? ''), verb: String(path['verb'] ?? '') } };
 }
 
 export function verbOf(attributes: Attributes): string {

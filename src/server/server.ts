@@ -13,7 +13,6 @@ import type { Listener } from '../http/listener.js';
 import type { Clock } from '../lib/clock.js';
 import { createRequestLines, type Logger } from '../observability/log/logger.js';
 import type { Metrics } from '../observability/metrics/metrics.js';
-import { createAccessReviewRoute } from '../proxy/access-review.js';
 import type { CreateFollower, OpenStreams } from '../proxy/open-streams.js';
 import type { CreateRoute, OpenCallers } from '../proxy/route.js';
 import { listenForUpgrades } from '../proxy/upgrade.js';
@@ -22,7 +21,6 @@ import type { Destination } from '../request/mount.js';
 import { RequestRecord } from '../request/record.js';
 import type { RecordParts } from '../request/recorded-request.js';
 import type { MissingRights } from '../reviews/missing-rights.js';
-import { Objections } from '../reviews/objections.js';
 import type { Reviews } from '../reviews/reviews.js';
 import { addressFor, createClientAddress } from './addresses.js';
 import { schemaless } from './admin-server.js';
@@ -143,11 +141,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   answerErrors(app, () => (showClusters === undefined ? registry.names : undefined), options.adminPort);
 
   const callers = followCallers(parts);
-  const objections = new Objections(parts);
-  const routes = [
-    ...(authenticates ? [createAccessReviewRoute(objections)] : []),
-    ...parts.routes.map(create => create(callers)),
-  ];
+  const routes = parts.routes.flatMap(create => create(callers) ?? []);
   const { endpoints, health, clusterStates, listener, callerEntries, issuers } = parts;
   const apiPaths = createApiPaths(options, registry);
   const sandboxes = sandboxesProxiedPages(options, authentication);
@@ -176,7 +170,8 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
         served: endpoints,
         destinationOf,
         rejectionOf: operation => guards.rejectionOf(operation),
-        objections,
+        reviews: parts.reviews,
+        missingRights: parts.missingRights,
         noteOn: operation => routes.flatMap(route => route.noteOn?.(operation) ?? [])[0],
       }),
     );

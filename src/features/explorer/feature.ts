@@ -1,11 +1,11 @@
-import type { OwnEndpoint, OwnEndpointParts } from '../../endpoints/own-endpoint.js';
+import type { OwnEndpoint } from '../../endpoints/own-endpoint.js';
 import type { Feature } from '../../feature.js';
 import { impersonationOf } from '../../kubernetes/impersonation.js';
 import { StatusError } from '../../kubernetes/status.js';
 import type { UserInfo } from '../../kubernetes/user-info.js';
 import { Operation } from '../../request/context.js';
 import { attributesOf } from '../../reviews/attributes.js';
-import type { Objection } from '../../reviews/objections.js';
+import { type Objection, Objections } from '../common/objections.js';
 import { type ExplorerOptions, options, problems } from './options.js';
 import { isPageName, issuersOffered, signIn, signInOrigins } from './sign-in.js';
 
@@ -26,7 +26,8 @@ export const rules = {
   name: 'rules',
   title: 'whether a rule of this proxy refuses a request',
   access: 'caller',
-  create({ destinationOf, rejectionOf, objections, noteOn }) {
+  create({ destinationOf, rejectionOf, reviews, missingRights, noteOn }) {
+    const objections = new Objections({ reviews, missingRights });
     const answerTo = async (request: string, caller: UserInfo | undefined) => {
       const [, method = '', target = ''] = firstLine.exec(request) ?? [];
       if (method === '') throw new StatusError(400, usage);
@@ -43,7 +44,7 @@ export const rules = {
       const requests = new URLSearchParams(context.path.received.query).getAll('request');
       if (requests.length === 0 || requests.length > mostRequests) throw new StatusError(400, usage);
       reply.headers({ 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
-      const { authorizer } = objections;
+      const { authorizer } = reviews;
       const answers: object[] = [];
       // One after the other: others ask the same servers.
       for (const request of requests) answers.push(await answerTo(request, context.caller));
@@ -61,7 +62,7 @@ export const rules = {
  * callers are not authenticated.
  */
 async function objectionTo(
-  objections: OwnEndpointParts['objections'],
+  objections: Objections,
   operation: Operation,
   caller: UserInfo | undefined,
 ): Promise<Objection | undefined> {

@@ -1,8 +1,8 @@
 import { PbfReader, PbfWriter } from 'pbf';
 import { fieldValue } from '../../http/header-fields.js';
 import { isObject, type JsonObject, parseObject } from '../../lib/json.js';
-import { type HeldAnswer, HoldingTrip } from '../../proxy/holding-trip.js';
 import type { BodySink, ClientSink } from '../../transport/round-trip.js';
+import { type HeldAnswer, HoldingTrip } from '../common/holding-trip.js';
 import { memberSpan } from '../common/json-member.js';
 import type { FilteringParts } from './filtered-cluster.js';
 

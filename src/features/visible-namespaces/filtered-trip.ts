@@ -1,7 +1,6 @@
 import { fieldValue, hasField, removeFields } from '../../http/header-fields.js';
 import { parseQuery } from '../../kubernetes/query.js';
 import { StatusError } from '../../kubernetes/status.js';
-import { HeldAnswer, HoldingTrip } from '../../proxy/holding-trip.js';
 import type { Onward } from '../../proxy/route.js';
 import { actingQuestions, ownQuestions, requestQuestion } from '../../proxy/stream-questions.js';
 import type { OpenRequest } from '../../request/context.js';
@@ -10,6 +9,7 @@ import { fairnessField } from '../../transport/refusal.js';
 import type { BodySink, ResponseSink, SwitchedResponse } from '../../transport/round-trip.js';
 import { UpstreamCall } from '../../transport/upstream-call.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
+import { HeldAnswer, HoldingTrip } from '../common/holding-trip.js';
 import type { FilteredCluster, FilteringParts } from './filtered-cluster.js';
 import type { FilterObserver } from './metrics.js';
 import { askedVersion, namedTarget, tooManyNames } from './named-request.js';

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { page, rules } from '../../../src/features/explorer/feature.js';
 import { problems } from '../../../src/features/explorer/options.js';
 import { formatHelp } from '../../../src/options/help.js';
-import type { Question } from '../../../src/reviews/reviews.js';
+import type { Wish } from '../../../src/reviews/authorizer.js';
 
 type Handler = (request: object, reply: object) => Promise<unknown>;
 
@@ -51,13 +51,14 @@ describe('what the rules of the proxy would reject', () => {
       destinationOf: (target: string) => ({ mount: { isApi }, target, prefix: '', cluster }),
       rejectionOf: ({ head }: { head: { method: string } }) =>
         head.method === 'DELETE' ? { reason: 'read_only', message: 'no' } : undefined,
-      objections: {
-        to: async ({ as, attributes }: Question) =>
+      reviews: {
+        denialOf: async ({ user, attributes }: Wish) =>
           JSON.stringify(attributes).includes('/version')
-            ? { reason: 'webhook_denied', message: `not ${as[1]}` }
+            ? { by: 'policy', attributes, reason: `not ${user.username}`, error: undefined }
             : undefined,
         authorizer: title && { title },
       },
+      missingRights: { missingFor: async () => undefined },
       noteOn: () => 'noted',
     } as never);
     const text = await (judge as unknown as Handler)(
@@ -73,7 +74,8 @@ describe('what the rules of the proxy would reject', () => {
       { request: 'GET /api', allowed: true, note: 'noted' },
       { request: 'DELETE /api/v1/pods', allowed: false, reason: 'read_only', message: 'no' },
     ];
-    requests.push({ request: 'GET /version', allowed: false, reason: 'webhook_denied', message: 'not jane' });
+    const message = 'forbidden: User "jane" cannot get path "/version": not jane';
+    requests.push({ request: 'GET /version', allowed: false, reason: 'webhook_denied', message });
     const query = `${get}&request=DELETE%20/api/v1/pods&request=GET%20/version`;
     assert.deepEqual(await ask(query), { requests });
     assert.deepEqual(await ask(query, 'a webhook'), { requests, alsoDecide: ['a webhook'] });

@@ -47,7 +47,7 @@ describe('of all requests, shared watches take', () => {
   ] as const) {
     it(`${isTaken ? '' : 'not '}${method} ${target}${body && ' with a body'}`, () => {
       const own = upstreamRequestTo(target, body === '' ? {} : { body: Buffer.from(body) as never });
-      const trip = route(undefined).take(requestOf(method, target), own, {} as ClientSink, {} as never);
+      const trip = route(undefined)?.take(requestOf(method, target), own, {} as ClientSink, {} as never);
       assert.equal(trip !== undefined, isTaken);
     });
   }

@@ -1,13 +1,13 @@
-import { fieldValue, removeFields } from '../http/header-fields.js';
-import { isObject, type JsonObject, parseObject } from '../lib/json.js';
-import type { OpenRequest } from '../request/context.js';
-import { type Attributes, attributesOfSpec } from '../reviews/attributes.js';
-import type { Objection, Objections } from '../reviews/objections.js';
-import type { BodySink, ClientSink } from '../transport/round-trip.js';
-import type { UpstreamRequest } from '../transport/upstream-request.js';
-import { type HeldAnswer, HoldingTrip, type TripParts } from './holding-trip.js';
-import type { Route } from './route.js';
-import { requestQuestion } from './stream-questions.js';
+import { fieldValue, removeFields } from '../../http/header-fields.js';
+import { isObject, type JsonObject, parseObject } from '../../lib/json.js';
+import type { Route } from '../../proxy/route.js';
+import { requestQuestion } from '../../proxy/stream-questions.js';
+import type { OpenRequest } from '../../request/context.js';
+import type { Attributes } from '../../reviews/attributes.js';
+import type { BodySink, ClientSink } from '../../transport/round-trip.js';
+import type { UpstreamRequest } from '../../transport/upstream-request.js';
+import { type HeldAnswer, HoldingTrip, type TripParts } from '../common/holding-trip.js';
+import type { Objection, Objections } from '../common/objections.js';
 
 /**
  * Takes the SelfSubjectAccessReviews of callers, so that `kubectl auth can-i` says what would happen: a yes of the API server becomes a no if
@@ -81,6 +81,24 @@ function isJson({ headers, isCompressed }: HeldAnswer): boolean {
 function permittedBy({ spec, status }: JsonObject): Attributes | undefined {
   if (!isObject(status) || status['allowed'] !== true || !isObject(spec)) return undefined;
   return attributesOfSpec(spec);
+}
+
+/** What the spec of a review asks about, as the API server asks its authorizers; undefined if it asks about nothing. */
+function attributesOfSpec(spec: JsonObject): Attributes | undefined {
+  const { resourceAttributes: resource, nonResourceAttributes: path } = spec;
+  if (isObject(resource)) {
+    const attributes: Record<string, unknown> = { version: '*' };
+    for (const name of ['verb', 'group', 'version', 'resource', 'subresource', 'namespace', 'name'])
+      if (typeof resource[name] === 'string' && resource[name] !== '') attributes[name] = resource[name];
+    for (const name of ['fieldSelector', 'labelSelector']) {
+      const selector = resource[name];
+      const raw = isObject(selector) ? selector['rawSelector'] : undefined;
+      if (typeof raw === 'string' && raw !== '') attributes[name] = { rawSelector: raw };
+    }
+    return { resourceAttributes: attributes };
+  }
+  if (!isObject(path)) return undefined;
+  return { nonResourceAttributes: { path: String(path['path'] ?? ''), verb: String(path['verb'] ?? '') } };
 }
 
 function refused(review: JsonObject, { message, error }: Objection): Buffer {

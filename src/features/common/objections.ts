@@ -1,11 +1,11 @@
-import { impersonatedUser } from '../kubernetes/impersonation.js';
-import { StatusError } from '../kubernetes/status.js';
-import type { EndpointIdentity } from '../transport/access.js';
-import type { ReviewingCluster } from './access-review.js';
-import { type Authorizer, type Denial, TooManyReviewsError, type Wish } from './authorizer.js';
-import { forbiddenMessage } from './forbidden.js';
-import type { MissingRights } from './missing-rights.js';
-import type { Question, Reviews } from './reviews.js';
+import { impersonatedUser } from '../../kubernetes/impersonation.js';
+import { StatusError } from '../../kubernetes/status.js';
+import type { ReviewingCluster } from '../../reviews/access-review.js';
+import { type Denial, TooManyReviewsError, type Wish } from '../../reviews/authorizer.js';
+import { forbiddenMessage } from '../../reviews/forbidden.js';
+import type { MissingRights } from '../../reviews/missing-rights.js';
+import type { Question, Reviews } from '../../reviews/reviews.js';
+import type { EndpointIdentity } from '../../transport/access.js';
 
 /** Why a request is refused that the API server may let its user do. */
 export interface Objection {
@@ -30,12 +30,8 @@ export class Objections {
 
   /** Whether there can be any. */
   async areThere(cluster: ReviewingCluster, judgedFor: EndpointIdentity): Promise<boolean> {
-    return this.authorizer !== undefined || this.#parts.missingRights.mayMiss(cluster, judgedFor);
-  }
-
-  /** The added authorizer; undefined if there is none. */
-  get authorizer(): Authorizer | undefined {
-    return this.#parts.reviews.authorizer;
+    const { reviews, missingRights } = this.#parts;
+    return reviews.authorizer !== undefined || missingRights.mayMiss(cluster, judgedFor);
   }
 
   /** Undefined if there is none, or if nobody knows about the rights of the proxy. Rejects with a StatusError of 429. */

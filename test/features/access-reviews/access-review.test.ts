@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { parseRequestInfo } from '../../src/kubernetes/request-info.js';
-import { createAccessReviewRoute } from '../../src/proxy/access-review.js';
-import type { Objection } from '../../src/reviews/objections.js';
-import type { Question } from '../../src/reviews/reviews.js';
-import { lastingBytes } from '../../src/transport/borrowed-bytes.js';
-import type { ClientSink, ResponseSink } from '../../src/transport/round-trip.js';
-import { endpointWith } from '../support/proxy/client-request.js';
+import { createAccessReviewRoute } from '../../../src/features/access-reviews/access-review.js';
+import type { Objection } from '../../../src/features/common/objections.js';
+import { parseRequestInfo } from '../../../src/kubernetes/request-info.js';
+import type { Question } from '../../../src/reviews/reviews.js';
+import { lastingBytes } from '../../../src/transport/borrowed-bytes.js';
+import type { ClientSink, ResponseSink } from '../../../src/transport/round-trip.js';
+import { endpointWith } from '../../support/proxy/client-request.js';
 
 const reviews = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
 const spec = {

@@ -1,10 +1,10 @@
-import { fieldValue, removeFields } from '../http/header-fields.js';
-import type { OpenRequest } from '../request/context.js';
-import { lastingBytes } from '../transport/borrowed-bytes.js';
-import { HeldResponse } from '../transport/held-response.js';
-import type { BodySink, ClientSink, ResponseSink, RoundTrip } from '../transport/round-trip.js';
-import type { UpstreamRequest } from '../transport/upstream-request.js';
-import type { Onward, Route, RoutedTrip } from './route.js';
+import { fieldValue, removeFields } from '../../http/header-fields.js';
+import type { Onward, Route, RoutedTrip } from '../../proxy/route.js';
+import type { OpenRequest } from '../../request/context.js';
+import { lastingBytes } from '../../transport/borrowed-bytes.js';
+import { HeldResponse } from '../../transport/held-response.js';
+import type { BodySink, ClientSink, ResponseSink, RoundTrip } from '../../transport/round-trip.js';
+import type { UpstreamRequest } from '../../transport/upstream-request.js';
 
 /** An answer of the API server, until all of it has come. */
 export class HeldAnswer extends HeldResponse {

@@ -177,10 +177,22 @@ function pairsOf(fields: LineFields): string {
   let pairs = '';
   for (const name in fields) {
     const value = fields[name];
-    if (typeof value === 'string') pairs += `,"${name}":${quote(value)}`;
-    else if (value !== undefined) pairs += `,"${name}":${value}`;
+    if (value === undefined) continue;
+    pairs += keyOf(name);
+    pairs += typeof value === 'string' ? quote(value) : value;
   }
   return pairs;
+}
+
+/** The names of fields with what JSON has around them. To join them for each line took a tenth of its CPU time. */
+const keys = new Map<string, string>();
+
+function keyOf(name: string): string {
+  const known = keys.get(name);
+  if (known !== undefined) return known;
+  const key = `,"${name}":`;
+  keys.set(name, key);
+  return key;
 }
 
 /** Any character that needs an escape in JSON, or more than one byte in UTF-8. */

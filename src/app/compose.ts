@@ -145,7 +145,7 @@ export async function createProgram(
     return loaded;
   }
   const { parts: added, methods } = loaded.added;
-  for (const { authorizer } of added) if (authorizer !== undefined) reviews.authorizer = authorizer;
+  reviews.authorizer = added.find(({ authorizer }) => authorizer !== undefined)?.authorizer;
   const authentication =
     methods.length === 0 ? undefined : configureAuthentication(options, methods, metrics.authentication);
 

@@ -75,29 +75,16 @@ export class Reviews {
   readonly #clock: Clock;
   readonly #capacity = new SharedCapacity(capacity);
   readonly #answers = new WeakMap<ReviewingCluster, Answers>();
-  #authorizer: Authorizer | undefined;
+  /** Says what it denies before the API server is asked; undefined if no feature has added one. */
+  authorizer: Authorizer | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /**
-   * Says what it denies before the API server is asked; undefined if there is none. There is at most one: two features that deny would have to
-   * agree on an order.
-   */
-  get authorizer(): Authorizer | undefined {
-    return this.#authorizer;
-  }
-
-  /** Throws if there is one already, so that none is left out. */
-  set authorizer(authorizer: Authorizer | undefined) {
-    if (this.#authorizer !== undefined) throw new Error('there is an authorizer already');
-    this.#authorizer = authorizer;
-  }
-
   /** The denial of the added authorizer; undefined if the API server has to decide. As `Authorizer.denialOf`. */
   denialOf(wish: Wish): ReturnType<Authorizer['denialOf']> {
-    return this.#authorizer?.denialOf(wish);
+    return this.authorizer?.denialOf(wish);
   }
 
   /** Whether the API server has permitted it within `lifetime`, and nobody else has to be asked. */
@@ -152,7 +139,7 @@ export class Reviews {
 
   /** What the added authorizer is asked; undefined if there is none, or it is about the proxy's own identity. */
   #wishOf({ as, attributes, cluster }: Question, phases?: PhaseObserver): Wish | undefined {
-    if (as === 'configured' || this.#authorizer === undefined) return undefined;
+    if (as === 'configured' || this.authorizer === undefined) return undefined;
     const user = impersonatedUser(as);
     return user && { user, attributes, cluster: cluster.name, phases };
   }

@@ -77,12 +77,6 @@ describe('an added authorizer', () => {
     assert.equal(asked.includes('API server'), false);
   });
 
-  it('is one', () => {
-    assert.throws(() => {
-      reviews.authorizer = { title: 'other', denialOf: () => undefined };
-    }, /there is an authorizer already/);
-  });
-
   it('is not asked about the identity of the proxy', async () => {
     await reviews.ask({ ...question, as: 'configured' });
     assert.equal((await reviews.askNow({ ...question, as: 'configured' })).isAllowed, true);

@@ -47,8 +47,8 @@ export interface Core {
   readonly callerRules: Omit<CallerRules, 'serviceAccounts'>;
   readonly metrics: {
     readonly authentication: Pick<AuthenticationMetrics, 'cacheAsked'>;
-    /** Drops all samples of a cluster that a feature had added, and whose last request has ended. */
-    readonly forget: (cluster: string) => Promise<void>;
+    /** Forgets clusters that a feature had added, and whose last requests have ended, but for samples of prom-client. */
+    readonly forget: (clusters: ReadonlySet<string>) => void;
     /** A response began this number of milliseconds after its request was sent. */
     readonly firstByte: (milliseconds: number) => void;
   };

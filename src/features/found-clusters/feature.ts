@@ -54,20 +54,28 @@ export const foundClusters = {
     ownMetrics,
   ) {
     if (clustersFrom.length === 0) return undefined;
-    const [{ FoundClusters }, { createKinds }, { readProviderFile }, { StreamsOfFound }, { ownNamespace }] =
-      await Promise.all([
-        import('./found-clusters.js'),
-        import('./kinds.js'),
-        import('./provider-file.js'),
-        import('./open-streams.js'),
-        import('./own-namespace.js'),
-      ]);
+    const [
+      { FoundClusters },
+      { GoneSamples },
+      { createKinds },
+      { readProviderFile },
+      { StreamsOfFound },
+      { ownNamespace },
+    ] = await Promise.all([
+      import('./found-clusters.js'),
+      import('./gone-samples.js'),
+      import('./kinds.js'),
+      import('./provider-file.js'),
+      import('./open-streams.js'),
+      import('./own-namespace.js'),
+    ]);
     const read = file === '' ? { providers: new Map() } : await readProviderFile(file, readWhole);
     if ('problems' in read) return read;
     const kinds = createKinds(read.providers);
     const streams = new StreamsOfFound();
     const found = new FoundClusters({
-      ...{ cluster, registry, streams, env, logger, clock, metrics },
+      ...{ cluster, registry, streams, env, logger, clock },
+      samples: new GoneSamples({ registry: ownMetrics.registry, metrics, clusters: registry }),
       serves: name => contexts.matches(name),
       servers: { hosts: clustersFromServers, listeners },
     });

@@ -2,7 +2,6 @@ import type { Cluster } from '../../clusters/cluster.js';
 import { get, OwnRefusalError } from '../../clusters/own-request.js';
 import type { ClusterRegistry } from '../../clusters/registry.js';
 import type { Warning } from '../../endpoints/health.js';
-import type { Core } from '../../feature.js';
 import type { Clock } from '../../lib/clock.js';
 import { isObject, type JsonObject, parseObject } from '../../lib/json.js';
 import { Moment } from '../../lib/moment.js';
@@ -12,6 +11,7 @@ import { longestEnd } from '../../proxy/open-streams.js';
 import { FollowedList, type ObjectChange } from '../common/followed-list.js';
 import type { ServerRules } from './addresses.js';
 import { FoundCluster, type FoundObject } from './found-cluster.js';
+import type { GoneSamples } from './gone-samples.js';
 import type { Kind } from './kind.js';
 import type { StreamsOfFound } from './open-streams.js';
 import { Readings } from './readings.js';
@@ -34,7 +34,7 @@ export interface FoundClustersParts {
   readonly servers: ServerRules;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
   readonly clock: Clock;
-  readonly metrics: Pick<Core['metrics'], 'forget'>;
+  readonly samples: Pick<GoneSamples, 'drop'>;
 }
 
 /** Milliseconds for one object. */
@@ -233,14 +233,12 @@ export class FoundClusters {
   #end(found: FoundCluster, used: Cluster | undefined): void {
     this.#found.delete(found.name);
     this.#readings.forget(found);
-    const { streams, clock, metrics } = this.#parts;
+    const { streams, clock, samples } = this.#parts;
     streams.end(found.name);
     if (used === undefined) return;
     // What has no client of its own ends too.
     clock.schedule(longestEnd, () => used.destroy());
-    clock.schedule(samplesLifetime, () => {
-      if (!this.#found.has(found.name)) void metrics.forget(found.name);
-    });
+    clock.schedule(samplesLifetime, () => void samples.drop(found.name));
   }
 
   #refuse({ cluster, uid }: FoundObject, why: string): void {

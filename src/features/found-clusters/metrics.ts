@@ -26,6 +26,7 @@ export function createFoundClustersMetrics(registry: Registry) {
     },
   });
   return {
+    registry,
     /** From now on, these are counted. */
     count(clusters: Counted): void {
       counted = clusters;

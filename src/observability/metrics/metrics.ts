@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { createAuthenticationMetrics } from './authentication-metrics.js';
 import type { ClusterLabel } from './cluster-label.js';
@@ -120,9 +119,6 @@ export function createMetrics(options: MetricsOptions) {
     };
   };
   const ofClusters = new Map<string, ReturnType<typeof createOfCluster>>();
-  /** Clusters whose samples are dropped together: hundreds may go at once, and all samples are looked through. */
-  const gone = new Set<string>();
-  let dropping: Promise<void> | undefined;
   /**
    * The metrics of one cluster's requests and credentials. They are the same for a cluster that comes again.
    *
@@ -132,38 +128,16 @@ export function createMetrics(options: MetricsOptions) {
     const key = clusterLabel.of(name)['cluster'] ?? '';
     const made = ofClusters.get(key) ?? createOfCluster(key);
     ofClusters.set(key, made);
-    gone.delete(key);
     return made;
   };
   const nowhere = clusterLabel.of('');
 
-  const dropGone = async () => {
-    await setImmediate();
-    dropping = undefined;
-    const clusters = new Set(gone);
-    gone.clear();
-    for (const cluster of clusters) ofClusters.delete(cluster);
-    requestMetrics.forget(clusters);
-    for (const metric of registry.getMetricsAsArray()) {
-      // prom-client's types do not declare it.
-      const { labelNames = [] } = metric as { readonly labelNames?: readonly string[] };
-      if (!labelNames.includes('cluster') || !(metric instanceof Counter || metric instanceof Gauge))
-        continue;
-      await setImmediate();
-      for (const { labels } of (await metric.get()).values) {
-        const { cluster } = labels as { readonly cluster?: string };
-        if (cluster !== undefined && clusters.has(cluster)) metric.remove(labels);
-      }
-    }
-  };
-
   return {
     ofCluster,
-    /** Drops all samples of a cluster that is gone for good, unless it comes again before that. No request to it may be open any longer. */
-    forget(cluster: string): Promise<void> {
-      gone.add(cluster);
-      dropping ??= dropGone();
-      return dropping;
+    /** Forgets clusters that are gone for good, but for samples of prom-client. No request to them may be open any longer. */
+    forget(clusters: ReadonlySet<string>): void {
+      for (const cluster of clusters) ofClusters.delete(cluster);
+      requestMetrics.forget(clusters);
     },
     /** A request was rejected before its cluster was known. */
     rejected: (reason: string) => rejections.inc({ ...nowhere, reason }),

@@ -238,45 +238,6 @@ describe('metrics', () => {
     }
   });
 
-  it('of a cluster that is gone for good are dropped, and begin anew should its name come again', async () => {
-    const metrics = createIdleMetrics({ clusterLabel: withClusterLabel });
-    const info = parse('GET', '/api/v1/pods');
-    const use = (cluster: string) => {
-      const of = metrics.ofCluster(cluster);
-      const request = of.requestStarted(info);
-      request.ended(end(info, 200), 0.01, 0, 0);
-      of.rejected('path');
-      of.credentials.expires('static', new Date(0));
-    };
-    const lines = async (cluster: string) =>
-      (await metrics.registry.metrics()).split('\n').filter(line => line.includes(`cluster="${cluster}"`));
-    use('gone');
-    use('other');
-    const [gone, other] = [await lines('gone'), await lines('other')];
-    assert.ok(gone.length > 20);
-    await metrics.forget('gone');
-    assert.deepEqual([await lines('gone'), await lines('other')], [[], other]);
-    use('gone');
-    assert.deepEqual(await lines('gone'), gone);
-    const forgotten = metrics.forget('gone');
-    use('gone');
-    await forgotten;
-    assert.deepEqual((await lines('gone')).length, gone.length, 'it has come again before that');
-  });
-
-  it('of clusters that go together are looked for once, however many there are', async () => {
-    let looks = 0;
-    const connections = () => {
-      looks += 1;
-      return new Map();
-    };
-    const { forget } = createIdleMetrics({ clusterLabel: withClusterLabel, connections });
-    await forget('one');
-    const ofOne = looks;
-    await Promise.all(Array.from({ length: 100 }, (_, index) => forget(`${index}`)));
-    assert.equal(looks, 2 * ofOne);
-  });
-
   it('have the labels of a resource once a request for it has succeeded or opened', async () => {
     for (const shows of ['ended', 'opened'] as const) {
       const metrics = create();

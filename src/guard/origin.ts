@@ -23,19 +23,13 @@ export const origin = {
   ): Check {
     const check = createOriginCheck(corsAllowedOrigins, rejectedPages);
     return request => {
-      if (!comesFromBrowser(request.head) || (acceptTokenPages && isTokenPage(request))) return;
-      check(request, request.path.decidedOn);
+      if (!acceptTokenPages || !isTokenPage(request)) check(request, request.path.decidedOn);
     };
   },
 } as const satisfies Guard;
 
 /** A request that may come from a web page, and the connection that shows its scheme. */
 type PageRequest = Pick<RequestContext, 'head' | 'raw'>;
-
-/** Whether a request says which page it comes from. Only browsers send these fields. */
-export function comesFromBrowser({ origin, fetchSite }: RequestHead): boolean {
-  return origin !== undefined || fetchSite !== undefined;
-}
 
 /**
  * Rejects upgrades, and everything but reads, from a web page of another origin. Browsers send some of these without asking: a WebSocket, a

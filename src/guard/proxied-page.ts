@@ -47,7 +47,7 @@ const sandbox: readonly string[] = [
   'sandbox allow-scripts allow-forms allow-popups allow-downloads',
 ];
 
-const proxySegment = /(?:^|[/\\])proxy(?:[/\\;]|$)/i;
+const proxySegment = /[/\\]proxy(?:[/\\;]|$)/i;
 
 /**
  * Whether a Pod, a Service or a node may have sent the answer: the proxy subresource, in every spelling that some program may take for it.

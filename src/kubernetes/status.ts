@@ -4,8 +4,6 @@ const reasons: Readonly<Record<number, string>> = {
   401: 'Unauthorized',
   403: 'Forbidden',
   404: 'NotFound',
-  405: 'MethodNotAllowed',
-  406: 'NotAcceptable',
   410: 'Expired',
   413: 'RequestEntityTooLarge',
   429: 'TooManyRequests',

@@ -258,19 +258,20 @@ describe('the caller of a request', () => {
 });
 
 it('an option that is about callers needs a method of authentication', () => {
-  const facts = (...methodsOn: string[]) =>
-    ({ methods: [{ flag: '--token-file' }], methodsOn }) as unknown as OptionFacts;
+  const methods = [{ flag: '--token-file', sendsSecret: true }];
+  const facts = (methodsOn: object[]) => ({ methods, methodsOn }) as unknown as OptionFacts;
   for (const [problems, on, off] of [
     [authentication.problems, { acceptGroup: ['dev'] }, { acceptGroup: [] }],
     [authentication.problems, { acceptGroup: [], serviceAccountsByName: true }, { acceptGroup: [] }],
     [requestedUser.problems, may, mayNot],
+    [crossSite.problems, { acceptTokenPages: true }, { acceptTokenPages: false }],
   ] as unknown as readonly (readonly [
     (on: object, given: unknown, facts: OptionFacts) => unknown[],
     object,
     object,
   ])[]) {
-    assert.equal(problems(on, undefined, facts()).length, 1);
-    for (const none of [problems(on, undefined, facts('token-file')), problems(off, undefined, facts())])
+    assert.match(problems(on, undefined, facts([])).join(), /^--[a-z-]+ needs [^,]+ \(--token-file\)/);
+    for (const none of [problems(on, undefined, facts(methods)), problems(off, undefined, facts([]))])
       assert.deepEqual(none, []);
   }
 });

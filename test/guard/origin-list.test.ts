@@ -61,7 +61,7 @@ describe('a list of allowed origins', () => {
     for (const expression of [
       ...['^https://app\\.example/$', '^https://app\\.example/path$', '^https://app\\.example/.*$'],
       ...['^https?://app-1\\.example:8443/clusters/', '^file://$', '^file:///', '^null$'],
-      ...['^app\\.example$', '^app.example$', '^localhost:3000$', '^localhost:\\d+$', '^$'],
+      ...['^app\\.example$', '^app.example$', '^localhost:3000', '^localhost:\\d+$', '^$'],
     ]) {
       const compiled = originList.parse(expression, '--cors-allowed-origins');
       assert.deepEqual(compiled, {

@@ -20,8 +20,8 @@ describe('a Status', () => {
   it('has the reason that apimachinery uses for its code, if there is one', () => {
     const reasons = {
       ...{ 400: 'BadRequest', 401: 'Unauthorized', 403: 'Forbidden', 404: 'NotFound' },
-      ...{ 405: 'MethodNotAllowed', 406: 'NotAcceptable', 410: 'Expired', 413: 'RequestEntityTooLarge' },
-      ...{ 429: 'TooManyRequests', 418: '', 500: 'InternalError', 502: 'BadGateway' },
+      ...{ 410: 'Expired', 413: 'RequestEntityTooLarge', 418: '', 429: 'TooManyRequests' },
+      ...{ 500: 'InternalError', 502: 'BadGateway' },
       ...{ 503: 'ServiceUnavailable', 504: 'Timeout' },
     };
     for (const [code, reason] of Object.entries(reasons))

@@ -3,6 +3,8 @@ import type net from 'node:net';
 import { type Clock, systemClock } from '../../lib/clock.js';
 import { FairSlots } from '../../lib/fair-slots.js';
 
+/** Milliseconds that a result is used again, an error too. */
+const kept = 5_000;
 /** A lookup of so many milliseconds is slow. */
 const slow = 1_000;
 /** How many names are remembered, besides those that somebody waits for. */
@@ -25,6 +27,9 @@ interface Name {
   pace: Pace;
   /** Undefined if no lookup runs or waits for its turn. */
   waiting: Set<Waiter> | undefined;
+  answer: Answer | undefined;
+  /** By the monotonic clock. */
+  usableUntil: number;
 }
 
 /** Of `dns.lookup`, what is used here. */
@@ -61,6 +66,14 @@ export class NameLookups {
   /** Calls back once and later, with an answer or an error, unless the returned function was called before. */
   wait(hostname: string, callback: Waiter): () => void {
     const name = this.#named(hostname);
+    const { answer } = name;
+    if (answer !== undefined && this.#clock.monotonic() < name.usableUntil) {
+      let isWanted = true;
+      process.nextTick(() => isWanted && callback(answer));
+      return () => {
+        isWanted = false;
+      };
+    }
     const isFirst = name.waiting === undefined;
     name.waiting ??= new Set();
     const { waiting } = name;
@@ -70,7 +83,8 @@ export class NameLookups {
   }
 
   #named(hostname: string): Name {
-    const name: Name = this.#names.get(hostname) ?? { pace: 'new', waiting: undefined };
+    const known = this.#names.get(hostname);
+    const name: Name = known ?? { pace: 'new', waiting: undefined, answer: undefined, usableUntil: 0 };
     // As the newest one.
     this.#names.delete(hostname);
     if (this.#names.size >= mostNames) this.#forgetOldest();
@@ -89,16 +103,17 @@ export class NameLookups {
   async #answer(hostname: string, name: Name, waiting: ReadonlySet<Waiter>): Promise<void> {
     const { pace } = name;
     await this.#slots.take(pace);
-    let answer: Answer | undefined;
     // Who has gone needs no lookup.
     if (waiting.size > 0) {
       const began = this.#clock.monotonic();
-      answer = await this.#addresses(hostname);
-      name.pace = this.#clock.monotonic() - began < slow ? 'quick' : 'slow';
+      name.answer = await this.#addresses(hostname);
+      const now = this.#clock.monotonic();
+      name.usableUntil = now + kept;
+      name.pace = now - began < slow ? 'quick' : 'slow';
     }
     this.#slots.giveBack(pace);
     name.waiting = undefined;
-    for (const callback of waiting) callback(answer as Answer);
+    for (const callback of waiting) callback(name.answer as Answer);
   }
 
   #addresses(hostname: string): Promise<Answer> {

@@ -61,51 +61,60 @@ const numbered = (word: string, count: number) =>
 const notFound = () => Object.assign(new Error('getaddrinfo ENOTFOUND a'), { code: 'ENOTFOUND' });
 
 describe('a host name', () => {
-  it('is looked up once for all who wait, whether it resolves or not, and again for whoever comes later', async () => {
+  it('is looked up once for all who wait, and its address is used for 5 s', async () => {
     const names = new Names(4);
     const results: unknown[] = [];
-    for (const [end, result] of [
-      [undefined, '127.0.0.1'],
-      [notFound(), 'ENOTFOUND'],
-    ] as const) {
-      for (let count = 0; count < 3; count++) names.ask('a', results);
-      await turn();
-      assert.deepEqual([names.runningNames, results], [['a'], []]);
-      names.running[0]?.end(end);
-      await turn();
-      assert.deepEqual(results.splice(0), Array(3).fill(result));
-    }
+    for (let count = 0; count < 3; count++) names.ask('a', results);
+    await turn();
+    assert.deepEqual(names.runningNames, ['a']);
+    names.running[0]?.end();
+    await turn();
+    assert.deepEqual(results, Array(3).fill('127.0.0.1'));
+    names.clock.advance(4_999);
+    names.ask('a', results);
+    assert.equal(results.length, 3, 'nobody is called back before the call returns');
+    await turn();
+    assert.equal(results.length, 4);
+    assert.deepEqual(names.asked, ['a']);
+    names.clock.advance(1);
+    names.ask('a', results);
+    await turn();
     assert.deepEqual(names.asked, ['a', 'a']);
   });
 
   it('is forgotten after 1,000 others, unless somebody uses it or waits for it', async () => {
-    const names = new Names(16, name => name.startsWith('other'));
+    const names = new Names(16, name => name !== 'waits');
+    const answered = (name: string) => new Promise(resolve => names.lookups.wait(name, resolve));
     const { results } = names.ask('waits');
-    const hanging = numbered('hangs', 4);
-    for (const name of ['first', 'used', ...hanging]) {
-      names.ask(name);
-      await turn();
-      names.clock.advance(6_000);
-      names.running.at(-1)?.end();
-      await turn();
-    }
-    for (const name of [...numbered('other', 992), 'used', ...hanging, 'other', 'other, too']) {
-      names.ask(name);
-      await turn();
-      if (name === 'used') {
-        names.clock.advance(6_000);
-        names.running.at(-1)?.end();
-      }
-      await turn();
-    }
+    for (const name of ['first', 'used', ...numbered('other', 998), 'used', 'last']) await answered(name);
     names.asked.length = 0;
-    // No more slow names are looked up now.
-    for (const name of ['waits', 'used', 'first']) names.ask(name, results);
-    await turn();
+    names.ask('waits', results);
+    for (const name of ['used', 'last', 'other-1']) await answered(name);
+    names.running[0]?.end();
+    await until(() => results.length === 2);
+    assert.deepEqual(names.asked, []);
+    await answered('first');
     assert.deepEqual(names.asked, ['first']);
+  });
+
+  it('that does not resolve says so to all who wait, and for 5 s', async () => {
+    const names = new Names(4);
+    const { results } = names.ask('a');
+    names.ask('a', results);
+    await turn();
+    names.running[0]?.end(notFound());
+    await turn();
+    names.clock.advance(4_999);
+    names.ask('a', results);
+    await turn();
+    assert.deepEqual(results, ['ENOTFOUND', 'ENOTFOUND', 'ENOTFOUND']);
+    names.clock.advance(1);
+    names.ask('a', results);
+    await turn();
     names.running[0]?.end();
     await turn();
-    assert.deepEqual(results, ['127.0.0.1', '127.0.0.1']);
+    assert.equal(results[3], '127.0.0.1');
+    assert.equal(names.asked.length, 2);
   });
 
   it('is not looked up when its turn comes after all who waited have gone', async () => {
@@ -129,6 +138,16 @@ describe('a host name', () => {
     names.running[0]?.end();
     await turn();
     assert.deepEqual(back.results, ['127.0.0.1'], 'it can be asked for again');
+  });
+
+  it('waits for nobody after an answer if it has gone', async () => {
+    const names = new Names(4, () => true);
+    names.ask('a');
+    await new Promise(resolve => setTimeout(resolve, 5));
+    const { results, leave } = names.ask('a');
+    leave();
+    await turn();
+    assert.deepEqual(results, []);
   });
 
   for (const count of [1, 20]) {

@@ -98,6 +98,7 @@ async function inTurn<T>(
 /** Whether a turn comes before a signal. */
 function comesBefore(turn: Promise<void>, end: AbortSignal): Promise<boolean> {
   return new Promise(resolve => {
+    if (end.aborted) resolve(false);
     end.addEventListener('abort', () => resolve(false), { once: true });
     void turn.then(() => resolve(true));
   });

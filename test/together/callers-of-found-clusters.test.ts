@@ -26,8 +26,10 @@ async function callers(lines: string): Promise<string> {
   return callersFlag(file);
 }
 
+type Fields = readonly (readonly [name: string, value: string])[];
+
 /** Fields by which a client brings a token, and what else it may send it in. */
-function spellings(token: string): readonly (readonly (readonly [name: string, value: string])[])[] {
+function spellings(token: string): readonly Fields[] {
   const bearer = ['Authorization', `Bearer ${token}`] as const;
   const protocol = `base64url.bearer.authorization.k8s.io.${Buffer.from(token).toString('base64url')}`;
   const others = [
@@ -46,6 +48,20 @@ function spellings(token: string): readonly (readonly (readonly [name: string, v
     [bearer, ['Authorization', `Bearer ${token}2`]],
     [bearer, ['Impersonate-User', token]],
   ];
+}
+
+/** Sends each spelling of each token, side by side because a stranger's answer comes late. All but the stranger pass with some. */
+async function assertWhoPasses(what: string, code: number, statusOf: (fields: Fields) => Promise<number>) {
+  await Promise.all(
+    Object.entries(tokens).map(async ([who, token]) => {
+      const codes = await Promise.all(spellings(token).map(statusOf));
+      assert.equal(
+        codes.filter(got => got === code).length >= 3,
+        who !== 'nobody',
+        `${who} ${what} ${codes}`,
+      );
+    }),
+  );
 }
 
 /** What clients have sent there: the gateway asks with requests of its own too. */
@@ -82,20 +98,14 @@ test('no token of a caller reaches a found cluster, whoever knows the token, on 
   });
   write('east');
   await until('east', /unused/, jane);
-  for (const leg of legs) {
-    for (const [who, token] of Object.entries(tokens)) {
-      const codes: number[] = [];
-      for (const fields of spellings(token)) {
+  await Promise.all(
+    legs.map(leg =>
+      assertWhoPasses(leg, passed(leg), async fields => {
         const headers = fields.map(([name, value]) => `${name}: ${value}`);
-        codes.push((await send(proxy.port, { leg, target: path('east') + targets[leg], headers })).code);
-      }
-      assert.equal(
-        codes.filter(code => code === passed(leg)).length >= 3,
-        who !== 'nobody',
-        `${who} ${leg} ${codes}`,
-      );
-    }
-  }
+        return (await send(proxy.port, { leg, target: path('east') + targets[leg], headers })).code;
+      }),
+    ),
+  );
   assertNoToken(found);
   assert.ok(home.requests.some(({ rawUrl }) => rawUrl.endsWith('/tokenreviews')));
 });
@@ -111,21 +121,14 @@ test('no token of a caller reaches a found cluster over HTTP/2', async t => {
   await until('east', /unused/, jane);
   const session = await connectHttp2(proxy.port, files.authority.certificate);
   t.after(() => session.close());
-  for (const target of [pod, '/api/v1/pods?watch=1&timeoutSeconds=1']) {
-    for (const [who, token] of Object.entries(tokens)) {
-      const statuses: (number | undefined)[] = [];
-      for (const fields of spellings(token)) {
-        const headers: Record<string, string> = {};
-        for (const [name, value] of fields) headers[name.toLowerCase()] = value;
-        statuses.push((await ask(session, path('east') + target, { headers })).status);
-      }
-      assert.equal(
-        statuses.filter(status => status === 200).length >= 3,
-        who !== 'nobody',
-        `${who} ${statuses}`,
-      );
-    }
-  }
+  await Promise.all(
+    [pod, '/api/v1/pods?watch=1&timeoutSeconds=1'].map(target =>
+      assertWhoPasses(target, 200, async fields => {
+        const headers = Object.fromEntries(fields.map(([name, value]) => [name.toLowerCase(), value]));
+        return (await ask(session, path('east') + target, { headers })).status;
+      }),
+    ),
+  );
   assertNoToken(found);
 });
 

@@ -1,59 +1,38 @@
-/** A term of a field selector: `metadata.name=web-0`. */
-interface Term {
-  readonly text: string;
-  readonly field: string;
-  readonly isEqual: boolean;
-  readonly value: string;
-}
-
-/** Whether apimachinery's `fields.ParseSelector` accepts a field selector. */
-export function isFieldSelector(selector: string): boolean {
-  return parseTerms(selector) !== undefined;
-}
-
 /** `FieldSelectorRequirement` of meta/v1. */
-export interface FieldRequirement {
+interface FieldRequirement {
   readonly key: string;
   readonly operator: 'In' | 'NotIn';
-  readonly values: readonly string[];
-}
-
-/** What apimachinery's `fields.ParseSelector` makes of a field selector; undefined if it does not accept it. */
-export function fieldRequirements(selector: string): readonly FieldRequirement[] | undefined {
-  return parseTerms(selector)
-    ?.sort((one, other) => (one.text < other.text ? -1 : 1))
-    .map(({ field, isEqual, value }) => ({
-      key: field,
-      operator: isEqual ? 'In' : 'NotIn',
-      values: [value],
-    }));
+  readonly values: readonly [string];
 }
 
 /**
- * The value that a field selector requires for one field (`metadata.name=web-0`), as apimachinery's
- * `fields.ParseSelector(…).RequiresExactMatch(field)` finds it. Undefined without such a term, or if the selector is invalid.
+ * What apimachinery's `fields.ParseSelector` makes of a field selector (`metadata.name=web-0`), in its order; undefined if it does not accept
+ * it.
  */
-export function requiredFieldValue(selector: string, field: string): string | undefined {
-  let first: Term | undefined;
-  for (const term of parseTerms(selector) ?? []) {
-    if (!term.isEqual || term.field !== field) continue;
-    // If two terms are about one field, apimachinery takes the first in sorted order, not the first in the request.
-    if (first === undefined || term.text < first.text) first = term;
-  }
-  return first?.value;
-}
-
-function parseTerms(selector: string): Term[] | undefined {
-  const terms: Term[] = [];
-  // Empty terms do not count, and a comma after a backslash ends none.
-  for (const text of selector.match(/(?:\\.?|[^\\,])+/gs) ?? []) {
+export function fieldRequirements(selector: string): readonly FieldRequirement[] | undefined {
+  const requirements: FieldRequirement[] = [];
+  // Empty terms do not count, and a comma after a backslash ends none. apimachinery sorts terms by their text.
+  for (const text of (selector.match(/(?:\\.?|[^\\,])+/gs) ?? []).sort()) {
     const operator = /!=|==|=/.exec(text);
     if (operator === null) return undefined;
     const value = unescapeValue(text.slice(operator.index + operator[0].length));
     if (value === undefined) return undefined;
-    terms.push({ text, field: text.slice(0, operator.index), isEqual: operator[0] !== '!=', value });
+    requirements.push({
+      key: text.slice(0, operator.index),
+      operator: operator[0] === '!=' ? 'NotIn' : 'In',
+      values: [value],
+    });
   }
-  return terms;
+  return requirements;
+}
+
+/**
+ * The value that a field selector requires for one field, as apimachinery's `fields.ParseSelector(…).RequiresExactMatch(field)` finds it.
+ * Undefined without such a term, or if the selector is invalid.
+ */
+export function requiredFieldValue(selector: string, field: string): string | undefined {
+  const exact = fieldRequirements(selector)?.find(({ key, operator }) => key === field && operator === 'In');
+  return exact?.values[0];
 }
 
 function unescapeValue(value: string): string | undefined {

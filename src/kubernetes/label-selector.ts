@@ -14,12 +14,7 @@ export interface LabelRequirement {
   readonly values: readonly string[];
 }
 
-/** Whether apimachinery's `labels.Parse` accepts a label selector: `app=web,tier in (a,b),!old`. Takes linear time. */
-export function isLabelSelector(selector: string): boolean {
-  return labelRequirements(selector) !== undefined;
-}
-
-/** What apimachinery's `labels.Parse` makes of a label selector, by key; undefined if it does not accept it. */
+/** What apimachinery's `labels.Parse` makes of a label selector (`app=web,tier in (a,b),!old`), by key; undefined if it does not accept it. */
 export function labelRequirements(selector: string): readonly LabelRequirement[] | undefined {
   const tokens = new Tokens(selector);
   if (tokens.next === undefined) return [];

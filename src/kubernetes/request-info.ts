@@ -1,5 +1,5 @@
-import { isFieldSelector, requiredFieldValue } from './field-selector.js';
-import { isLabelSelector } from './label-selector.js';
+import { fieldRequirements, requiredFieldValue } from './field-selector.js';
+import { labelRequirements } from './label-selector.js';
 import { isInt64, isTrue, parseQuery, type Query } from './query.js';
 
 /** What a request asks of the API server: the fields of k8s.io/apiserver's `RequestInfo`. Fields that do not apply are ''. */
@@ -153,8 +153,8 @@ function hasDecodableOptions(query: Query): boolean {
   return (
     isInt64(first(query, 'limit') ?? '0') &&
     isInt64(first(query, 'timeoutSeconds') ?? '0') &&
-    isFieldSelector(first(query, 'fieldSelector') ?? '') &&
-    isLabelSelector(first(query, 'labelSelector') ?? '')
+    fieldRequirements(first(query, 'fieldSelector') ?? '') !== undefined &&
+    labelRequirements(first(query, 'labelSelector') ?? '') !== undefined
   );
 }
 

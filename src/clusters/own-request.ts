@@ -1,7 +1,7 @@
 import { CredentialError } from '../credentials/credential.js';
 import { codedError } from '../lib/connection-failure.js';
-import { Deferred, within } from '../lib/promises.js';
-import type { Access, AccessConditions, AccessSource } from '../transport/access.js';
+import { Deferred } from '../lib/promises.js';
+import type { AccessConditions, AccessSource } from '../transport/access.js';
 import type { BorrowedBytes } from '../transport/borrowed-bytes.js';
 import type { BodySink, OutgoingBody, ResponseSink } from '../transport/round-trip.js';
 import { UpstreamCall } from '../transport/upstream-call.js';
@@ -81,16 +81,6 @@ export function postReview(
 ): Promise<OwnAnswer> {
   const path = `/apis/${apiVersion}/${kind.toLowerCase()}s`;
   return post(cluster, path, JSON.stringify({ apiVersion, kind, spec }), request);
-}
-
-/**
- * The access for a request that cannot wait for a login, such as a probe. Rejects with a CredentialError if there is none within `timeout`
- * milliseconds, or at once if the source cannot get one.
- */
-export async function accessWithin(source: AccessSource, timeout: number): Promise<Access> {
-  return within(timeout, Promise.resolve(source.access()), () => {
-    throw noCredential(timeout);
-  });
 }
 
 function noCredential(timeout: number): CredentialError {

@@ -1,13 +1,11 @@
-import { UpstreamError } from '../transport/upstream-error.js';
+import { StatusError } from '../kubernetes/status.js';
+import { refusedCredential, UpstreamError } from '../transport/upstream-error.js';
 import type { Cluster } from './cluster.js';
 import { get } from './own-request.js';
 import { shareCheck } from './shared-check.js';
 
 const lifetime = { passed: 10_000, failed: 2_000 };
 const timeout = 5_000;
-
-/** The API server answers 401 to the proxy's own request. */
-class RefusedError extends Error {}
 
 /** Checks whether an API server answers and accepts the proxy's own credential. */
 export class Reachability {
@@ -29,27 +27,22 @@ export class Reachability {
   /** The part of `check` about the server: a refusal of the credential is an answer. */
   async answers(): Promise<void> {
     await this.check().catch(error => {
-      if (!(error instanceof RefusedError)) throw error;
+      if (!(error instanceof UpstreamError && error.reason === 'credential')) throw error;
     });
   }
 
-  /** The part of `check` about the credential: rejects only if the API server refuses it. */
+  /** The part of `check` about the credential: rejects only if there is none, or the API server refuses it. */
   async accepts(): Promise<void> {
     await this.check().catch(error => {
-      if (error instanceof RefusedError) throw error;
+      if (error instanceof UpstreamError ? error.reason === 'credential' : error instanceof StatusError)
+        throw error;
     });
   }
 
   async #ask(): Promise<void> {
     const { host, endpoint } = this.#cluster;
-    const { status, text } = await get(this.#cluster, '/version', { timeout }).catch(error => {
-      if (error instanceof UpstreamError && error.reason === 'credential')
-        throw new RefusedError(error.message);
-      throw error;
-    });
-    if (status === 401) {
-      throw new RefusedError(`the API server at ${host} refuses the proxy's own credential (401)`);
-    }
+    const { status, text } = await get(this.#cluster, '/version', { timeout });
+    if (status === 401) throw refusedCredential();
     if (status === 400 || (status >= 300 && status < 400)) {
       const isPlain = endpoint?.config.server.protocol === 'http:';
       const hint = isPlain ? '; should the server URL begin with https:// instead?' : '';

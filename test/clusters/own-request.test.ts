@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { accessWithin, get, postReview } from '../../src/clusters/own-request.js';
+import { get, postReview } from '../../src/clusters/own-request.js';
 import { CredentialError } from '../../src/credentials/credential.js';
 import { fieldValue } from '../../src/http/header-fields.js';
 import { Deferred } from '../../src/lib/promises.js';
@@ -156,15 +156,4 @@ describe('the time limit of a request of the proxy itself', () => {
     t.mock.timers.tick(2 * timeout);
     assert.deepEqual(first.get().calls, []);
   });
-});
-
-it('an access for a request that cannot wait is the access if there is one in time, and otherwise a CredentialError', async t => {
-  assert.equal(await accessWithin(cluster, timeout), one);
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  current = new Promise(() => {});
-  const waiting = assert.rejects(accessWithin(cluster, timeout), CredentialError);
-  t.mock.timers.tick(timeout);
-  await waiting;
-  current = Promise.reject(new CredentialError('no luck'));
-  await assert.rejects(accessWithin(cluster, timeout), /no luck/);
 });

@@ -3,6 +3,8 @@ import { describe, it } from 'node:test';
 import { type Cluster, ConfigurationError } from '../../src/clusters/cluster.js';
 import type { ClusterRegistry } from '../../src/clusters/registry.js';
 import { createClusterChecks, createClusterStates } from '../../src/clusters/states.js';
+import { CredentialError } from '../../src/credentials/credential.js';
+import { UpstreamError } from '../../src/transport/upstream-error.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { endpointWith } from '../support/proxy/client-request.js';
 import { FakePool } from '../support/transport/fake-pool.js';
@@ -38,7 +40,7 @@ const noneAdded = { added: () => undefined };
 
 describe('the check of an API server', () => {
   const strange = 'the server at api:6443 does not answer like an API server';
-  const refuses = "the API server at api:6443 refuses the proxy's own credential (401)";
+  const refuses = "the API server refuses the proxy's own credential; whoever runs the proxy must replace it";
   const hint = '; should the server URL begin with https:// instead?';
   for (const [status, text, expected, ...protocol] of [
     [200, version, { state: 'ready', version: 'v1.34.1' }],
@@ -92,6 +94,21 @@ describe('the check of an API server', () => {
       );
     });
 });
+
+for (const [what, failure, isAboutCredential] of [
+  ['there is no credential', new CredentialError('no luck'), true],
+  ['there is no configuration', new ConfigurationError(['no luck']), true],
+  ['nothing answers', new UpstreamError(503, 'refused', 'no luck'), false],
+] as const)
+  it(`the check of an API server fails if ${what}, its part about the credential ${isAboutCredential ? 'too' : 'not'}`, async () => {
+    const { cluster } = answering('dev', 200);
+    const { reachability } = createClusterChecks(undefined)(
+      Object.assign(cluster, { access: () => Promise.reject(failure) }),
+    );
+    await assert.rejects(reachability.answers(), failure);
+    if (isAboutCredential) await assert.rejects(reachability.accepts(), failure);
+    else await reachability.accepts();
+  });
 
 describe('the states of the clusters', () => {
   const context = (name: string) => ({

@@ -4,7 +4,7 @@ import { urlOf } from '../kubeconfig/server-address.js';
 import type { ClientConfig } from '../kubeconfig/types.js';
 import { isObject, parseObject } from '../lib/json.js';
 import { readWhole } from '../lib/read-file.js';
-import { isBearerToken } from './credential.js';
+import { CredentialError, isBearerToken } from './credential.js';
 
 /**
  * The JSON of KUBERNETES_EXEC_INFO for a plugin: an ExecCredential without its status. It describes the cluster (client-go's
@@ -40,67 +40,74 @@ export interface ExecAnswer {
 }
 
 /**
- * Reads the ExecCredential that a plugin wrote to its stdout, as strictly as client-go does. The text of a problem continues a sentence
- * that begins with the plugin's name. It quotes only a known apiVersion.
+ * Reads the ExecCredential that a plugin wrote to its stdout, as strictly as client-go does. Throws a CredentialError that quotes only a known
+ * apiVersion.
+ *
+ * @param command The plugin's name.
  */
 export async function parseExecCredential(
   stdout: Buffer,
   apiVersion: ExecApiVersion,
-): Promise<{ readonly answer: ExecAnswer } | { readonly problem: string }> {
-  const status = readStatus(stdout, apiVersion);
-  if ('problem' in status) return status;
-  const { token, clientCertificateData: certificate, clientKeyData: key } = status.texts;
-  const { expirationTimestamp } = status.texts;
-  if (token === '' && certificate === '' && key === '') {
-    return { problem: 'did not return a token or a certificate and key' };
+  command: string,
+): Promise<ExecAnswer> {
+  const fail = (problem: string) => new CredentialError(`exec plugin ${command} ${problem}`);
+  const { token, clientCertificateData, clientKeyData, expirationTimestamp } = readStatus(
+    stdout,
+    apiVersion,
+    fail,
+  );
+  if (token === '' && clientCertificateData === '' && clientKeyData === '') {
+    throw fail('did not return a token or a certificate and key');
   }
-  if ((certificate === '') !== (key === '')) {
-    return { problem: 'returned only a certificate or a key, not both' };
+  if ((clientCertificateData === '') !== (clientKeyData === '')) {
+    throw fail('returned only a certificate or a key, not both');
   }
   if (token !== '' && !isBearerToken(token)) {
-    return {
-      problem: 'returned a token with a space, a line break or another character that it cannot have',
-    };
+    throw fail('returned a token with a space, a line break or another character that it cannot have');
   }
   const expires = expirationTimestamp === '' ? undefined : parseRfc3339(expirationTimestamp);
-  if (Number.isNaN(expires))
-    return { problem: 'returned an expirationTimestamp that is not an RFC 3339 time' };
-  const pair = certificate === '' ? undefined : await readPair(certificate, key);
-  if (pair !== undefined && 'problem' in pair) return pair;
+  if (Number.isNaN(expires)) throw fail('returned an expirationTimestamp that is not an RFC 3339 time');
+  const sources = {
+    certificate: { data: Buffer.from(clientCertificateData), origin: 'status.clientCertificateData' },
+    key: { data: Buffer.from(clientKeyData), origin: 'status.clientKeyData' },
+  };
+  const pair = clientKeyData === '' ? undefined : await loadClientCertificate(sources, readWhole);
+  if (pair !== undefined && 'problems' in pair) {
+    throw fail(`returned a client certificate that cannot be used: ${pair.problems.join('; ')}`);
+  }
   return {
-    answer: {
-      ...(token === '' ? {} : { token }),
-      ...pair,
-      ...(expires === undefined ? {} : { expirationTimestamp: expires }),
-    },
+    ...(token === '' ? {} : { token }),
+    ...pair,
+    ...(expires === undefined ? {} : { expirationTimestamp: expires }),
   };
 }
 
 const textFields = ['token', 'clientCertificateData', 'clientKeyData', 'expirationTimestamp'] as const;
-type StatusTexts = Readonly<Record<(typeof textFields)[number], string>>;
 
 /** The strings of the status; missing ones are empty. */
 function readStatus(
   stdout: Buffer,
   apiVersion: ExecApiVersion,
-): { readonly texts: StatusTexts } | { readonly problem: string } {
+  fail: (problem: string) => Error,
+): Readonly<Record<(typeof textFields)[number], string>> {
   const text = stdout.toString();
-  if (text.trim() === '') return { problem: 'wrote nothing to its stdout' };
+  if (text.trim() === '') throw fail('wrote nothing to its stdout');
   const document = parseObject(text);
-  if (document === undefined) return { problem: 'did not write a JSON object to its stdout' };
-  if (document['kind'] !== 'ExecCredential') return { problem: 'did not return an ExecCredential' };
-  const returned = document['apiVersion'];
+  if (document === undefined) throw fail('did not write a JSON object to its stdout');
+  const { kind, apiVersion: returned } = document as { kind?: unknown; apiVersion?: unknown };
+  if (kind !== 'ExecCredential') throw fail('did not return an ExecCredential');
   if (returned !== apiVersion) {
-    return {
-      problem: `is configured to use API version ${apiVersion}, plugin returned ${nameOfVersion(returned)}`,
-    };
+    const version = nameOfVersion(returned);
+    throw fail(`is configured to use API version ${apiVersion}, plugin returned ${version}`);
   }
   const status = document['status'] ?? undefined;
-  if (status === undefined) return { problem: 'did not return a status field' };
-  if (!isObject(status)) return { problem: 'returned a status that is not an object' };
+  if (status === undefined) throw fail('did not return a status field');
+  if (!isObject(status)) throw fail('returned a status that is not an object');
   const wrong = textFields.find(field => typeof (status[field] ?? '') !== 'string');
-  if (wrong !== undefined) return { problem: `returned a status.${wrong} that is not a string` };
-  return { texts: Object.fromEntries(textFields.map(field => [field, status[field] ?? ''])) as StatusTexts };
+  if (wrong !== undefined) throw fail(`returned a status.${wrong} that is not a string`);
+  return Object.fromEntries(textFields.map(field => [field, status[field] ?? ''])) as ReturnType<
+    typeof readStatus
+  >;
 }
 
 function nameOfVersion(returned: unknown): string {
@@ -113,17 +120,4 @@ function nameOfVersion(returned: unknown): string {
 function parseRfc3339(text: string): number {
   const isRfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/.test(text);
   return isRfc3339 ? Date.parse(text) : Number.NaN;
-}
-
-async function readPair(
-  certificate: string,
-  key: string,
-): Promise<{ readonly clientCertificate: CertificatePair } | { readonly problem: string }> {
-  const sources = {
-    certificate: { data: Buffer.from(certificate), origin: 'status.clientCertificateData' },
-    key: { data: Buffer.from(key), origin: 'status.clientKeyData' },
-  };
-  const result = await loadClientCertificate(sources, readWhole);
-  if ('clientCertificate' in result) return result;
-  return { problem: `returned a client certificate that cannot be used: ${result.problems.join('; ')}` };
 }

@@ -5,14 +5,9 @@ import type { ExecConfig } from '../kubeconfig/exec-config.js';
 import { type Clock, systemClock } from '../lib/clock.js';
 import { FairSlots } from '../lib/fair-slots.js';
 import { withDeadline } from '../lib/promises.js';
-import {
-  type Credential,
-  CredentialError,
-  type CredentialEvents,
-  type CredentialSource,
-} from './credential.js';
+import type { Credential, CredentialEvents, CredentialSource } from './credential.js';
 import { type ExecAnswer, parseExecCredential } from './exec-credential.js';
-import { runExecCommand } from './exec-run.js';
+import { execError, isLate, runExecCommand } from './exec-run.js';
 import { createRenewedSource, type ObtainedCredential } from './renewed-source.js';
 
 /** What a source needs to run an exec credential plugin, and where it reports to. */
@@ -59,7 +54,7 @@ async function runPlugin(
   const executable = await findExecutable(command, env['PATH']);
   if ('problem' in executable) {
     const hint = installHint.trim() === '' ? '' : `\n\n${installHint.trim()}`;
-    throw new CredentialError(`exec: executable ${command} ${executable.problem}${hint}`);
+    throw execError(command, `${executable.problem}${hint}`);
   }
   const variables = Object.fromEntries(config.env.map(({ name, value }) => [name, value]));
   const program = {
@@ -67,32 +62,16 @@ async function runPlugin(
     env: { ...env, ...variables, KUBERNETES_EXEC_INFO: info },
   };
   const onStderr = (line: string) => events.log.info({ source: 'exec', command }, line);
-  const outcome = await withDeadline(timeout, signal, end =>
-    inTurn(server, end, () => runExecCommand(program, end, onStderr)),
-  );
-  if ('failure' in outcome) throw new CredentialError(`exec: executable ${command} ${outcome.failure}`);
-  const parsed = await parseExecCredential(outcome.stdout, apiVersion);
-  if ('problem' in parsed) throw new CredentialError(`exec plugin ${command} ${parsed.problem}`);
-  return parsed.answer;
-}
-
-/** Runs when it is the turn of this cluster. After the end it does not run any more. */
-async function inTurn<T>(
-  cluster: string,
-  end: AbortSignal,
-  run: () => Promise<T>,
-): Promise<T | { readonly failure: string }> {
-  const turn = turns.take(cluster);
-  if (turn !== undefined && !(await comesBefore(turn, end))) {
-    void turn.then(() => turns.giveBack(cluster));
-    if (end.reason.name !== 'TimeoutError') return { failure: 'was stopped' };
-    return { failure: `was not started ${end.reason.message}, because other plugins run` };
-  }
-  try {
-    return await run();
-  } finally {
-    turns.giveBack(cluster);
-  }
+  const stdout = await withDeadline(timeout, signal, async end => {
+    const turn = turns.take(server);
+    if (turn !== undefined && !(await comesBefore(turn, end))) {
+      void turn.then(() => turns.giveBack(server));
+      const why = `was not started ${end.reason.message}, because other plugins run`;
+      throw execError(command, isLate(end) ? why : 'was stopped');
+    }
+    return runExecCommand(program, end, onStderr).finally(() => turns.giveBack(server));
+  });
+  return parseExecCredential(stdout, apiVersion, command);
 }
 
 /** Whether a turn comes before a signal. */

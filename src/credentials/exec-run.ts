@@ -1,7 +1,8 @@
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { kill } from 'node:process';
 import type { Readable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
+import { CredentialError } from './credential.js';
 
 /** A program to run without a terminal. */
 interface ExecCommand {
@@ -21,20 +22,18 @@ const pipeGrace = 1_000;
 
 /**
  * Runs a program in its own session, with stdin closed, and returns its stdout if it exits with 0. At the end of `withDeadline`, or if
- * stdout exceeds 1 MiB, the program and its children are stopped. The text of a failure continues a sentence that begins with the program's
- * name. It contains no part of the arguments, environment or output. Never rejects.
+ * stdout exceeds 1 MiB, the program and its children are stopped. Rejects with a CredentialError that contains no part of the arguments,
+ * environment or output.
  */
 export function runExecCommand(
   command: ExecCommand,
   end: AbortSignal,
   onStderr: (line: string) => void,
-): Promise<{ readonly stdout: Buffer } | { readonly failure: string }> {
-  return new Promise(resolve => {
-    const child = end.aborted ? { failure: 'was stopped' } : start(command);
-    if ('failure' in child) {
-      resolve(child);
-      return;
-    }
+): Promise<Buffer> {
+  const { name } = command;
+  return new Promise((resolve, reject) => {
+    if (end.aborted) throw execError(name, 'was stopped');
+    const child = start(command);
     const chunks: Buffer[] = [];
     let size = 0;
     let stopped: string | undefined;
@@ -47,50 +46,56 @@ export function runExecCommand(
       killGroup(child, 'SIGTERM');
       killTimer = setTimeout(() => killGroup(child, 'SIGKILL'), termGrace).unref();
     };
-    const onEnd = (): void =>
-      stop(end.reason.name === 'TimeoutError' ? `did not finish ${end.reason.message}` : 'was stopped');
+    const onEnd = (): void => stop(isLate(end) ? `did not finish ${end.reason.message}` : 'was stopped');
     end.addEventListener('abort', onEnd);
 
-    child.stdout?.on('data', (chunk: Buffer) => {
+    child.stdout.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size > maxStdout) stop('wrote more than 1 MiB to its stdout');
       else chunks.push(chunk);
     });
-    if (child.stderr) readStderr(child.stderr, onStderr, maxStderr);
+    readStderr(child.stderr, onStderr, maxStderr);
 
-    const finish = (outcome: { readonly stdout: Buffer } | { readonly failure: string }): void => {
+    const finish = (failure: string | undefined): void => {
       clearTimeout(killTimer);
       clearTimeout(pipeTimer);
       end.removeEventListener('abort', onEnd);
-      resolve(outcome);
+      if (failure === undefined) resolve(Buffer.concat(chunks));
+      else reject(execError(name, failure));
     };
     child.on('error', error => {
-      if (child.pid === undefined) finish({ failure: describeSpawnError(error) });
+      if (child.pid === undefined) finish(describeSpawnError(error));
     });
     child.on('exit', () => {
       // If the program was stopped, its children are killed too. After success a helper of the plugin may go on.
       if (stopped !== undefined) killGroup(child, 'SIGKILL');
       end.removeEventListener('abort', onEnd);
       pipeTimer = setTimeout(() => {
-        child.stdout?.destroy();
-        child.stderr?.destroy();
+        child.stdout.destroy();
+        child.stderr.destroy();
       }, pipeGrace).unref();
     });
-    child.on('close', (code, signal) => {
-      const failure = stopped ?? describeExit(code, signal);
-      finish(failure === undefined ? { stdout: Buffer.concat(chunks) } : { failure });
-    });
+    child.on('close', (code, signal) => finish(stopped ?? describeExit(code, signal)));
   });
 }
 
-function start({ file, name, args, env }: ExecCommand): ChildProcess | { readonly failure: string } {
-  // A process group can be stopped as a whole. A new session has no terminal where a plugin could ask questions.
-  const options: SpawnOptions = { argv0: name, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] };
+function start({ file, name, args, env }: ExecCommand) {
   try {
-    return spawn(file, args, options);
+    // A process group can be stopped as a whole. A new session has no terminal where a plugin could ask questions.
+    return spawn(file, args, { argv0: name, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   } catch (error) {
-    return { failure: describeSpawnError(error) };
+    throw execError(name, describeSpawnError(error));
   }
+}
+
+/** The error of a plugin that gives no credential. `what` continues a sentence that begins with the plugin's name. */
+export function execError(name: string, what: string): CredentialError {
+  return new CredentialError(`exec: executable ${name} ${what}`);
+}
+
+/** Whether `withDeadline` has ended because its time is over. */
+export function isLate({ reason }: AbortSignal): boolean {
+  return reason.name === 'TimeoutError';
 }
 
 /** The error itself must not be logged: it contains the arguments. */

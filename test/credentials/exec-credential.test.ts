@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
+import { CredentialError } from '../../src/credentials/credential.js';
 import {
   createExecInfo,
   type ExecAnswer,
@@ -19,16 +20,14 @@ function credentialOf(status: unknown, version: string = apiVersion): Buffer {
   return Buffer.from(JSON.stringify({ kind: 'ExecCredential', apiVersion: version, status }));
 }
 
-async function answerOf(status: unknown): Promise<ExecAnswer> {
-  const result = await parseExecCredential(credentialOf(status), apiVersion);
-  assert.ok('answer' in result, JSON.stringify(result));
-  return result.answer;
-}
+const answerOf = (status: unknown): Promise<ExecAnswer> =>
+  parseExecCredential(credentialOf(status), apiVersion, 'aws');
 
 async function problemOf(stdout: Buffer, version: ExecApiVersion = apiVersion): Promise<string> {
-  const result = await parseExecCredential(stdout, version);
-  assert.ok('problem' in result, 'a problem was expected');
-  return result.problem;
+  const error: unknown = await parseExecCredential(stdout, version, 'aws').catch(reason => reason);
+  assert.ok(error instanceof CredentialError, 'a problem was expected');
+  assert.match(error.message, /^exec plugin aws /);
+  return error.message.slice('exec plugin aws '.length);
 }
 
 describe("a plugin's answer", () => {
@@ -79,8 +78,9 @@ describe("a plugin's answer", () => {
     const beta = await parseExecCredential(
       credentialOf(status, 'client.authentication.k8s.io/v1beta1'),
       'client.authentication.k8s.io/v1beta1',
+      'aws',
     );
-    assert.deepEqual(beta, { answer: { token: 't-1' } });
+    assert.deepEqual(beta, { token: 't-1' });
     for (const [text, problem] of [
       ['', 'wrote nothing to its stdout'],
       ['secret', 'did not write a JSON object to its stdout'],

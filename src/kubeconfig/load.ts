@@ -2,22 +2,17 @@ import { resolve } from 'node:path';
 import { isObject } from '../lib/json.js';
 import { describeFileError, type ReadFile, readRegular } from '../lib/read-file.js';
 import { parseYaml } from '../lib/yaml-document.js';
-import { parseKubeconfig } from './parse.js';
+import { type KubeconfigContent, parseKubeconfig } from './parse.js';
 import type { AuthInfo, Cluster, Context, Kubeconfig, Named } from './types.js';
-
-/** The environment of kubectl, as far as it says where its preferences are. */
-interface KubercLocation {
-  /** The variable `KUBERC`; `off` for no file. */
-  readonly env: string | undefined;
-  /** Empty if it is not known. */
-  readonly homedir: string;
-}
 
 /**
  * The file of kubectl's preferences (kuberc, kubectl 1.35), if it says which credential plugins kubectl may run. Undefined for any other one,
- * and for one that cannot be read.
+ * and for one that cannot be read. `env` is the variable KUBERC; `off` means no file.
  */
-export async function pluginPolicyFile({ env = '', homedir }: KubercLocation): Promise<string | undefined> {
+export async function pluginPolicyFile({
+  env = '',
+  homedir,
+}: Omit<KubeconfigLocation, 'flag'>): Promise<string | undefined> {
   if (env === 'off' || (env === '' && homedir === '')) return undefined;
   const file = env === '' ? resolve(homedir, '.kube', 'kuberc') : resolve(env);
   const text = await readRegular(file).catch(() => undefined);
@@ -47,13 +42,9 @@ export async function loadKubeconfig(
   location: KubeconfigLocation,
   read: ReadFile,
 ): Promise<LoadedKubeconfig> {
+  const isRequired = location.flag !== '';
   return merge(
-    await Promise.all(
-      kubeconfigFiles(location).map(async file => ({
-        file,
-        ...(await readKubeconfig(file, location.flag !== '', read)),
-      })),
-    ),
+    await Promise.all(kubeconfigFiles(location).map(file => readKubeconfig(file, isRequired, read))),
   );
 }
 
@@ -62,7 +53,7 @@ type LoadedKubeconfig = { readonly kubeconfig: Kubeconfig } | { readonly problem
 /** A file with its content or its problems. It has neither if it is optional and missing. */
 interface FileContent {
   readonly file: string;
-  readonly text?: string;
+  readonly content?: KubeconfigContent;
   readonly problems?: readonly string[];
 }
 
@@ -74,19 +65,14 @@ function merge(read: readonly FileContent[]): LoadedKubeconfig {
   const clusters = new Map<string, Named<Cluster>>();
   const users = new Map<string, Named<AuthInfo>>();
   const contexts = new Map<string, Named<Context>>();
-  for (const { file, text, problems: unreadable = [] } of read) {
-    problems.push(...unreadable);
-    if (text === undefined) continue;
-    const parsed = parseKubeconfig(file, text);
-    if ('problems' in parsed) {
-      problems.push(...parsed.problems);
-      continue;
-    }
+  for (const { file, content, problems: found = [] } of read) {
+    problems.push(...found);
+    if (content === undefined) continue;
     files.push(file);
-    currentContext ??= parsed.content.currentContext;
-    addMissing(clusters, parsed.content.clusters, file);
-    addMissing(users, parsed.content.users, file);
-    addMissing(contexts, parsed.content.contexts, file);
+    currentContext ??= content.currentContext;
+    addMissing(clusters, content.clusters, file);
+    addMissing(users, content.users, file);
+    addMissing(contexts, content.contexts, file);
   }
   if (problems.length > 0) return { problems };
   return { kubeconfig: { files, candidates, currentContext, clusters, users, contexts } };
@@ -105,17 +91,12 @@ function kubeconfigFiles({ flag, env, homedir }: KubeconfigLocation): string[] {
   return [...new Set(env.split(':').filter(file => file !== ''))].map(file => resolve(file));
 }
 
-/** The file's content; undefined if it is optional and missing. */
-async function readKubeconfig(
-  file: string,
-  isRequired: boolean,
-  read: ReadFile,
-): Promise<{ readonly text: string } | { readonly problems: readonly string[] } | undefined> {
+async function readKubeconfig(file: string, isRequired: boolean, read: ReadFile): Promise<FileContent> {
   try {
-    return { text: (await read(file)).toString() };
+    return { file, ...parseKubeconfig(file, (await read(file)).toString()) };
   } catch (error) {
     const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-    if (isMissing && !isRequired) return undefined;
-    return { problems: [`${isRequired ? '--kubeconfig: ' : ''}${file}: ${describeFileError(error)}`] };
+    if (isMissing && !isRequired) return { file };
+    return { file, problems: [`${isRequired ? '--kubeconfig: ' : ''}${file}: ${describeFileError(error)}`] };
   }
 }

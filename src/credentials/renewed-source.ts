@@ -124,25 +124,14 @@ export function createRenewedSource({
     return renewal;
   };
 
-  const renewInBackground = (): void => {
-    const age = current?.since.age ?? 0;
-    const isDue = current !== undefined && age >= current.renewAfter && age < current.endsAfter;
-    if (isDue && renewal === undefined && !isBackingOff() && !closing.signal.aborted) {
-      // `fail` has logged and stored the failure.
-      startRenewal().catch(() => {});
-    }
-  };
-
   const schedule = (): void => {
     cancelTimer();
     if (current === undefined || closing.signal.aborted) return;
     const pause = failure === undefined ? 0 : failure.pause - failure.since.age;
     const at = Math.max(current.renewAfter, current.since.age + pause);
     if (at >= current.endsAfter) return;
-    cancelTimer = current.since.schedule(at, () => {
-      renewInBackground();
-      if (renewal === undefined) schedule();
-    });
+    // `fail` has logged and stored a failure.
+    cancelTimer = current.since.schedule(at, () => void startRenewal().catch(() => {}));
   };
 
   const useFirst = (): void => {
@@ -154,10 +143,7 @@ export function createRenewedSource({
 
   const get = (): Credential | Promise<Credential> => {
     useFirst();
-    if (current !== undefined && current.since.age < current.endsAfter) {
-      renewInBackground();
-      return current.credential;
-    }
+    if (current !== undefined && current.since.age < current.endsAfter) return current.credential;
     if (renewal !== undefined) return renewal;
     if (failure !== undefined && isBackingOff()) return Promise.reject(failure.error);
     if (closing.signal.aborted)
@@ -178,7 +164,6 @@ export function createRenewedSource({
         if (closing.signal.aborted || isBackingOff() || isTooSoon) return;
         refusedAt = new Moment(clock);
       }
-      // `fail` has logged and stored the failure.
       await startRenewal().catch(() => {});
     },
     close() {

@@ -1,13 +1,29 @@
 import { fieldValue, removeFields } from '../../http/header-fields.js';
 import type { Onward, Route, RoutedTrip } from '../../proxy/route.js';
 import type { OpenRequest } from '../../request/context.js';
-import { lastingBytes } from '../../transport/borrowed-bytes.js';
+import { type BorrowedBytes, lastingBytes } from '../../transport/borrowed-bytes.js';
 import { HeldResponse } from '../../transport/held-response.js';
+import { longestRefusal } from '../../transport/refusal.js';
 import type { BodySink, ClientSink, ResponseSink, RoundTrip } from '../../transport/round-trip.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
 
-/** An answer of the API server, until all of it has come. */
+/** An answer of the API server, until all of it has come, or more than is held. */
 export class HeldAnswer extends HeldResponse {
+  readonly #onTooLong: () => void;
+  #left = longestRefusal;
+
+  /** @param onTooLong Called when more bytes of the body have come than are held. Then it must be released. */
+  constructor(statusCode: number, statusMessage: string, headers: string[], onTooLong: () => void) {
+    super(statusCode, statusMessage, headers);
+    this.#onTooLong = onTooLong;
+  }
+
+  override data(chunk: BorrowedBytes): void {
+    super.data(chunk);
+    this.#left -= chunk.length;
+    if (this.#left < 0 && this.body === undefined) this.#onTooLong();
+  }
+
   get isCompressed(): boolean {
     return (fieldValue(this.headers, 'content-encoding') ?? 'identity') !== 'identity';
   }
@@ -103,11 +119,21 @@ export abstract class HoldingTrip<Sink extends ResponseSink, Parts extends TripP
     this.sink.error(error);
   }
 
+  /** Holds an answer. A long one goes to the client as it comes: a server that belongs to others may send one without end. */
+  protected hold(statusCode: number, statusMessage: string, headers: string[]): BodySink {
+    const held = new HeldAnswer(statusCode, statusMessage, headers, () => {
+      if (this.held !== held) return;
+      this.held = undefined;
+      held.releaseTo(this.sink.head(statusCode, statusMessage, headers));
+    });
+    this.held = held;
+    return held;
+  }
+
   /** Holds an answer of 200 or 201; any other one goes to the client as it is. */
   protected holdSuccess(statusCode: number, statusMessage: string, headers: string[]): BodySink {
     if (statusCode !== 200 && statusCode !== 201) return this.sink.head(statusCode, statusMessage, headers);
-    this.held = new HeldAnswer(statusCode, statusMessage, headers);
-    return this.held;
+    return this.hold(statusCode, statusMessage, headers);
   }
 
   /** Gives the held answer to the client, if it is still there, perhaps with another body. */

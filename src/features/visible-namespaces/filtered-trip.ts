@@ -9,7 +9,7 @@ import { fairnessField } from '../../transport/refusal.js';
 import type { BodySink, ResponseSink, SwitchedResponse } from '../../transport/round-trip.js';
 import { UpstreamCall } from '../../transport/upstream-call.js';
 import type { UpstreamRequest } from '../../transport/upstream-request.js';
-import { HeldAnswer, HoldingTrip } from '../common/holding-trip.js';
+import { type HeldAnswer, HoldingTrip } from '../common/holding-trip.js';
 import type { FilteredCluster, FilteringParts } from './filtered-cluster.js';
 import type { FilterObserver } from './metrics.js';
 import { askedVersion, namedTarget, tooManyNames } from './named-request.js';
@@ -67,10 +67,7 @@ export class FilteredTrip<Sink extends ResponseSink>
 
   head(statusCode: number, statusMessage: string, headers: string[]): BodySink {
     const { held } = this;
-    if (this.#state === 'asking' && statusCode === 403) {
-      this.held = new HeldAnswer(statusCode, statusMessage, headers);
-      return this.held;
-    }
+    if (this.#state === 'asking' && statusCode === 403) return this.hold(statusCode, statusMessage, headers);
     if (this.#state === 'sent' && isTooLong(statusCode, headers))
       return this.#answerWith(() => this.sink.error(tooManyNames()));
     // The gateway may no longer read what it has to.

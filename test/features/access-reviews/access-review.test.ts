@@ -141,6 +141,8 @@ describe('an access review of a caller', () => {
       [{ headers: ['Content-Type', 'text/plain'], objection }, false],
       [{ headers: [...json, 'Content-Encoding', 'gzip'], objection }, false],
       [{ code: 403, objection }, false],
+      // A longer one is not held: a server of others may send one without end.
+      [{ answer: { ...yes, more: 'x'.repeat(200_000) }, objection }, false],
     ] as const) {
       const { code, text, asked, isOver } = (await take(parts)) ?? assert.fail();
       const { answer = yes } = parts as Parts;

@@ -49,12 +49,12 @@ export function runExecCommand(
     const onEnd = (): void => stop(isLate(end) ? `did not finish ${end.reason.message}` : 'was stopped');
     end.addEventListener('abort', onEnd);
 
-    child.stdout.on('data', (chunk: Buffer) => {
+    child.stdout?.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size > maxStdout) stop('wrote more than 1 MiB to its stdout');
       else chunks.push(chunk);
     });
-    readStderr(child.stderr, onStderr, maxStderr);
+    if (child.stderr) readStderr(child.stderr, onStderr, maxStderr);
 
     const finish = (failure: string | undefined): void => {
       clearTimeout(killTimer);
@@ -71,15 +71,16 @@ export function runExecCommand(
       if (stopped !== undefined) killGroup(child, 'SIGKILL');
       end.removeEventListener('abort', onEnd);
       pipeTimer = setTimeout(() => {
-        child.stdout.destroy();
-        child.stderr.destroy();
+        child.stdout?.destroy();
+        child.stderr?.destroy();
       }, pipeGrace).unref();
     });
     child.on('close', (code, signal) => finish(stopped ?? describeExit(code, signal)));
   });
 }
 
-function start({ file, name, args, env }: ExecCommand) {
+/** Without a file descriptor for its pipes, the child has none, and emits an error. */
+function start({ file, name, args, env }: ExecCommand): ChildProcess {
   try {
     // A process group can be stopped as a whole. A new session has no terminal where a plugin could ask questions.
     return spawn(file, args, { argv0: name, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -122,6 +123,22 @@ it('a credential of the exec plugin is the same object if the plugin returns the
 });
 
 describe('an exec plugin that fails', () => {
+  const prlimit = (...args: string[]) => spawnSync('prlimit', args).status === 0;
+  const skip = prlimit('--version') ? false : 'prlimit is not in PATH';
+  it('that cannot be started, because no file descriptor is left, fails with the code', {
+    skip,
+  }, async () => {
+    assert.ok(prlimit(`--pid=${process.pid}`, '--nofile=256:'));
+    const opened: number[] = [];
+    try {
+      for (;;) opened.push(openSync('/dev/null', 'r'));
+    } catch {}
+    const { message } = await errorOf(createSource()).finally(() => {
+      for (const descriptor of opened) closeSync(descriptor);
+    });
+    assert.match(message, /^exec: executable \S+ cannot be run \(EMFILE\)$/);
+  });
+
   it('that is missing is named, with the hint how to install it', async () => {
     const messageOf = async (exec: Record<string, unknown>) =>
       (await errorOf(createSource(plugin.exec(exec)))).message;

@@ -60,7 +60,6 @@ async function main(): Promise<void> {
     env,
     homedir: homeOrNone(),
     version,
-    nodeVersion: process.versions.node,
     logger,
     ...(prepared && { basePath: prepared.basePath }),
   });

@@ -41,7 +41,6 @@ export interface ProcessInfo {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly homedir: string;
   readonly version: string;
-  readonly nodeVersion: string;
   readonly logger: Logger;
   /** The clock of features and of the callers' tokens; by default the machine's. */
   readonly clock?: Clock;

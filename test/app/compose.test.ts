@@ -16,7 +16,7 @@ it('a program is ready until it leaves, and its identity impersonates one user o
   const create = async (...flags: readonly string[]) => {
     const { options } = parseOptions({ argv: ['--server=http://127.0.0.1:1', ...flags], env: {} });
     const logger = createLogger({ level: 'silent', format: 'json' });
-    const info = { env: {}, homedir: '/nowhere', version: '1.0.0', nodeVersion: process.version, logger };
+    const info = { env: {}, homedir: '/nowhere', version: '1.0.0', logger };
     return createProgram(options, info);
   };
   for (const flags of [['--as=jane'], [callersFlag('/dev/null')]]) {

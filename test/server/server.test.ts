@@ -13,7 +13,7 @@ async function start(t: TestContext) {
   const { options } = parseOptions({ argv: ['--server=http://127.0.0.1:1'], env: {} });
   const logger = createLogger({ level: 'silent', format: 'json' });
   const program = await createProgram(options, {
-    ...{ env: {}, homedir: '/nowhere', version: '1.0.0', nodeVersion: process.version, logger },
+    ...{ env: {}, homedir: '/nowhere', version: '1.0.0', logger },
   });
   assert.ok('app' in program);
   t.after(() => program.close());

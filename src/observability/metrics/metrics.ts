@@ -13,9 +13,8 @@ export type ClusterMetrics = ReturnType<Metrics['ofCluster']>;
 
 /** The parts of the program that the metrics read, and the values of labels. */
 export interface MetricsOptions {
-  /** The program's version and Node's, without a leading `v`. */
+  /** The program's version, without a leading `v`. */
   readonly version: string;
-  readonly nodeVersion: string;
   /** Why a guard may reject a request: the values of the label `reason`. */
   readonly rejectionReasons: readonly string[];
   /** What can go wrong on the way to the API server: the values of the label `reason`. */
@@ -75,7 +74,7 @@ export function createMetrics(options: MetricsOptions) {
     help: 'Always 1; the versions of the program and of Node.js are in the labels.',
     labelNames: ['version', 'node_version'],
     registers,
-  }).set({ version: options.version, node_version: options.nodeVersion }, 1);
+  }).set({ version: options.version, node_version: process.versions.node }, 1);
   new Gauge({
     name: 'kube_api_proxy_ready',
     help: 'Result of the last completed run of each check of readyz: 1 if it passed, else 0.',

@@ -104,11 +104,5 @@ function parse(args: readonly string[], env: Readonly<Record<string, string>>) {
 
 function info(env: Readonly<Record<string, string>>, logger: ReturnType<typeof createLogger>) {
   const own = environmentOf(env);
-  return {
-    env: own,
-    homedir: own['HOME'] ?? '',
-    version: packageJson.version,
-    nodeVersion: process.versions.node,
-    logger,
-  };
+  return { env: own, homedir: own['HOME'] ?? '', version: packageJson.version, logger };
 }

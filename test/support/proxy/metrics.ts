@@ -14,7 +14,6 @@ import { upstreamErrorReasons } from '../../../src/transport/upstream-error.js';
 export function createIdleMetrics(options: Partial<MetricsOptions> = {}): Metrics & ClusterMetrics {
   const metrics = createMetrics({
     version: '1.2.3',
-    nodeVersion: '20.18.0',
     rejectionReasons,
     upstreamErrorReasons,
     endReasons,

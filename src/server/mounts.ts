@@ -3,10 +3,9 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Cluster } from '../clusters/cluster.js';
 import type { ClusterRegistry } from '../clusters/registry.js';
 import type { ApiPaths, ServedOwnEndpoint } from '../endpoints/own-endpoint.js';
-import { ownAnswerFields } from '../http/header-fields.js';
 import { percentDecoded } from '../http/percent-encoding.js';
-import { createStatus } from '../kubernetes/status.js';
 import type { Destination, Mount } from '../request/mount.js';
+import { refuseRequest } from './listener/client-error.js';
 
 /** The options that divide the paths of the main listener. */
 export interface MountOptions {
@@ -184,12 +183,6 @@ function pathOf(rawUrl: string): string {
   return mark === -1 ? rawUrl : rawUrl.slice(0, mark);
 }
 
-const body = JSON.stringify(createStatus(404, 'nothing is served here'));
-const fields = [
-  ...['Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(body))],
-  ...ownAnswerFields,
-];
-
 /**
  * Puts what serves requests behind a path that nobody can guess. The path is removed from the target of a request before anything else reads
  * it, so that no guard, log line or event can tell it. What is not below it gets one and the same 404; so do the proxy's own endpoints.
@@ -201,7 +194,7 @@ export function createBasePath(path: string): (serve: RequestListener) => Reques
   const expected = Buffer.from(path, 'latin1');
   return serve => (request, response) => {
     if (enters(request, expected)) serve(request, response);
-    else response.writeHead(404, fields).end(body);
+    else refuseRequest(response, 404, 'nothing is served here');
   };
 }
 

@@ -26,7 +26,7 @@ import { addressFor, createClientAddress } from './addresses.js';
 import { schemaless } from './admin-server.js';
 import { proxyPlugin, routedMethods } from './api-routes.js';
 import { answerErrors } from './errors.js';
-import { isAnswered, isDeparture, refuseBadRequest, refuseUnknownMethod } from './listener/client-error.js';
+import { isAnswered, isDeparture, refuseBadRequest, refuseRequest } from './listener/client-error.js';
 import { clientPatience, serveHalfClosed, trackConnections } from './listener/connections.js';
 import { inTurn, outlives } from './listener/pipelining.js';
 import { apiRoute, createApiPaths, createBasePath, createMounts, filesMount, ownPrefix } from './mounts.js';
@@ -253,7 +253,8 @@ function createApp(
         return;
       }
       metrics.rejected('bad_request');
-      refuseUnknownMethod(response);
+      // Only over HTTP/2.
+      refuseRequest(response, 400, 'the request method is not supported');
     };
     const ordered = inTurn(behindBasePath(handle));
     const serve = authentication?.strangers.counting(ordered) ?? ordered;

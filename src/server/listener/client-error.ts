@@ -46,10 +46,10 @@ export function refuseBadRequest(error: Error & { code?: string }, socket: Socke
   else answer(socket, 400, 'the request is not valid HTTP/1.1');
 }
 
-/** Answers an HTTP/2 request whose method has no route. */
-export function refuseUnknownMethod(response: ServerResponse): void {
-  const body = JSON.stringify(createStatus(400, 'the request method is not supported'));
-  response.writeHead(400, [
+/** Answers a request that no rule sees with a Status. */
+export function refuseRequest(response: ServerResponse, code: number, message: string): void {
+  const body = JSON.stringify(createStatus(code, message));
+  response.writeHead(code, [
     ...['Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(body))],
     ...ownAnswerFields,
   ]);

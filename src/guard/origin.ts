@@ -23,6 +23,9 @@ export const origin = {
   ): Check {
     const check = createOriginCheck(corsAllowedOrigins, rejectedPages);
     return request => {
+      const { origin, fetchSite } = request.head;
+      // Most requests come from no page, and only browsers send these fields.
+      if (origin === undefined && fetchSite === undefined) return;
       if (!acceptTokenPages || !isTokenPage(request)) check(request, request.path.decidedOn);
     };
   },

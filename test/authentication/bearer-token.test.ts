@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, it } from 'node:test';
-import { digestOf, readBearerToken } from '../../src/authentication/bearer-token.js';
+import { bringsHeaderToken, digestOf, readBearerToken } from '../../src/authentication/bearer-token.js';
 import { AuthenticationError } from '../../src/authentication/identity.js';
 import { RequestHead } from '../../src/http/request-head.js';
 import { assertLinear } from '../support/growth.js';
@@ -41,6 +41,7 @@ describe('a bearer token', () => {
         digest: digestOf('one'),
         source: '192.0.2.1',
       });
+      assert.equal(bringsHeaderToken(request(['Authorization', value]).head), true, value);
     }
     assert.notEqual(digestOf('one'), digestOf('One'));
     for (const headers of [
@@ -61,6 +62,7 @@ describe('a bearer token', () => {
       ['Sec-WebSocket-Protocol', `v5.channel.k8s.io, ${encoded('one')}`],
     ]) {
       assert.equal(readBearerToken(request(headers)), undefined, headers.join());
+      assert.equal(bringsHeaderToken(request(headers).head), false, headers.join());
     }
   });
 

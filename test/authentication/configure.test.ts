@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { configureAuthentication, type UsedMethod } from '../../src/authentication/authentication.js';
-import { uidTarget } from '../../src/authentication/method.js';
+import { flagsOf, uidTarget } from '../../src/authentication/method.js';
 
 const check = { name: 'issuer', check() {} };
 const uid = { group: 'authentication.k8s.io', resource: 'uids' };
@@ -22,6 +22,7 @@ it('the methods of authentication together have the hints, checks, issuers and k
     attempted() {},
     strangerReset() {},
   });
+  assert.equal(flagsOf([{ flag: '--a' }, { flag: '--b' }]), '--a, --b');
   assert.deepEqual(all.authentication.hints, ['send a token', 'present a certificate']);
   assert.deepEqual([all.checks, all.issuers()], [[], [issuer]], 'the first method can find out somebody');
   const checked = methods.slice(1);

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { after, type TestContext, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Strangers } from '../../src/authentication/strangers.js';
+import { overHttp2 } from '../../src/http/http2-answer.js';
 import { connectRaw } from '../support/clients/raw-http.js';
 import { eventually } from '../support/eventually.js';
 import { listen } from '../support/ports.js';
@@ -96,17 +99,6 @@ test('requests that wait for their turn on a connection count', async t => {
   assert.ok(resets.length >= 1);
 });
 
-test('what waits behind a caller on a connection ends for nobody', async t => {
-  const { resets, waiting, connect } = await start(t, { memory: 200_000 });
-  const connection = await connect('/caller', head);
-  await eventually('the first', () => waiting.length === 1);
-  connection.write(`GET /wait HTTP/1.1\r\nHost: localhost\r\n${head}\r\n`.repeat(10));
-  await eventually('the others', () => waiting.length === 11);
-  for (const response of waiting) response.end('answer');
-  await connection.until(/(answer[\s\S]*){11}$/);
-  assert.deepEqual(resets, []);
-});
-
 test('an answer of which a stranger takes nothing for some time ends, and one that is taken slowly does not', async t => {
   const { resets, connect } = await start(t, { patience: 500 });
   const reading = await connect('/large');
@@ -125,4 +117,125 @@ test('an answer of which a stranger takes nothing for some time ends, and one th
   await eventually('the slow reader', () => reading.received().length > large);
   assert.deepEqual(resets, ['unread'], 'a request without an answer waits, too');
   waiting.destroy();
+});
+
+/** Bytes that count for a request besides its head. */
+const size = 16 * 1024;
+
+/** Strangers of which three have room, whose requests have no connections, and time that stands still. */
+function startWithout(t: TestContext, limits?: { memory: number; patience: number }) {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const resets: string[] = [];
+  const strangers = new Strangers(reason => resets.push(reason), limits);
+  const socketOf = () =>
+    Object.assign(new EventEmitter(), { destroyed: false, writableLength: 0, bytesWritten: 0 });
+  const add = (target = 0, isHttp2 = false, socket = socketOf()) => {
+    const dropped = () => {
+      socket.destroyed = true;
+    };
+    const stream = Object.assign(new EventEmitter(), { readableLength: 0 });
+    const answer = Object.assign(new EventEmitter(), {
+      ...{ headersSent: false, shouldKeepAlive: true, writableFinished: false },
+      ...{ stream, bytesSent: 0, writableLength: 0, drop: dropped },
+    });
+    const request = { socket: Object.assign(socket, { destroy: dropped }), url: 'x'.repeat(target) };
+    const raw = { ...request, rawHeaders: [], readableLength: 0, ...(isHttp2 && { [overHttp2]: true }) };
+    strangers.add(raw as unknown as IncomingMessage, answer as unknown as ServerResponse);
+    return { raw: raw as unknown as IncomingMessage & { readableLength: number }, socket, answer };
+  };
+  const pass = async (checks: number) => {
+    t.mock.timers.tick(100 * checks);
+    await nextTurn();
+  };
+  return { strangers, resets, add, pass };
+}
+
+const room = { memory: 3 * size, patience: 1_000 };
+
+test('as many of the oldest strangers are reset as make room, and each counts until its end', async t => {
+  const { strangers, resets, add, pass } = startWithout(t, room);
+  const first = [add(), add(), add()];
+  assert.deepEqual(resets, []);
+  const long = add(size);
+  await pass(0);
+  assert.deepEqual(resets, ['memory', 'memory']);
+  assert.deepEqual(
+    [...first, long].map(({ socket }) => socket.destroyed),
+    [true, true, false, false],
+  );
+  assert.equal(strangers.counted(first[2]?.raw as IncomingMessage, { header() {} }, 'x'), 'x');
+  assert.equal(resets.length, 3);
+  const reply = { header() {} };
+  strangers.counted(long.raw, reply, '');
+  assert.equal(long.answer.shouldKeepAlive, true);
+  strangers.counted(long.raw, reply, 'x'.repeat(size));
+  strangers.counted(long.raw, reply, '');
+  assert.equal(long.answer.shouldKeepAlive, false);
+  long.answer.emit('close');
+  for (const _ of [1, 2, 3]) add();
+  assert.equal(resets.length, 3);
+});
+
+test('what comes behind a caller’s request on its connection is not reset, and does not count until that has its answer', async t => {
+  const { strangers, resets, add, pass } = startWithout(t, room);
+  const caller = add();
+  const early = add(0, false, caller.socket);
+  strangers.known(caller.raw);
+  for (const _ of [1, 2, 3, 4]) add(0, false, caller.socket);
+  add();
+  add();
+  assert.deepEqual(resets, []);
+  add();
+  await pass(0);
+  assert.deepEqual([resets, early.socket.destroyed], [[], false]);
+  caller.answer.writableFinished = true;
+  add(0, false, caller.socket);
+  assert.deepEqual(resets, ['memory']);
+});
+
+test('at each check the bytes count that nobody has read of a body, and a connection that is gone does not', async t => {
+  for (const isHttp2 of [false, true]) {
+    const { resets, add, pass } = startWithout(t, { ...room, memory: 3 * size + 10 });
+    const [first, gone] = [add(0, isHttp2), add(), add()];
+    const unread = (bytes: number) => {
+      if (isHttp2) first.answer.stream.readableLength = bytes;
+      else first.raw.readableLength = bytes;
+    };
+    unread(10);
+    await pass(3);
+    unread(0);
+    await pass(1);
+    gone.socket.destroyed = true;
+    await pass(1);
+    unread(10);
+    add();
+    await pass(1);
+    assert.deepEqual(resets, []);
+    unread(11);
+    await pass(1);
+    assert.deepEqual([resets, first.socket.destroyed], [['memory'], true]);
+    t.mock.timers.reset();
+  }
+});
+
+test('a stream of which nothing is taken is reset, whatever its connection sends', async t => {
+  const { resets, add, pass } = startWithout(t, room);
+  const { answer, socket } = add(0, true);
+  answer.headersSent = true;
+  for (let check = 0; check < 9; check += 1) {
+    socket.bytesWritten += 9;
+    await pass(1);
+  }
+  assert.deepEqual(resets, []);
+  socket.bytesWritten += 9;
+  await pass(1);
+  assert.deepEqual([resets, socket.destroyed], [['unread'], true]);
+});
+
+test('without other limits strangers have at most 32 MB', t => {
+  const { resets, add } = startWithout(t);
+  for (let count = 0; count < 31; count += 1) add(1024 * 1024);
+  assert.deepEqual(resets, []);
+  add(1024 * 1024);
+  assert.deepEqual(resets, ['memory']);
 });

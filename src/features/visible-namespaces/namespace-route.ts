@@ -9,8 +9,6 @@ import type { FilterParts } from './questions.js';
 
 const paths: ReadonlySet<string> = new Set(['/api/v1/namespaces', '/api/v1/watch/namespaces']);
 const reviews = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
-/** The most bytes of a review whose answer is held. */
-const longestReview = 16 * 1024;
 
 const note = 'if you may not do this, --filter-namespaces shows you those that you may get';
 
@@ -66,7 +64,7 @@ function actsForSingleVerbs({ impersonated }: OpenRequest): boolean {
 
 /** Whether a request asks what its user may do. */
 function isAccessReview({ head, path }: OpenRequest): boolean {
-  return head.method === 'POST' && path.api === reviews && Number(head.contentLength) <= longestReview;
+  return head.method === 'POST' && path.api === reviews;
 }
 
 /** Whether a request is a list or a watch of all namespaces. */

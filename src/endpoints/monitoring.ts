@@ -1,5 +1,5 @@
 import type { RouteHandlerMethod } from 'fastify';
-import { exposition } from '../observability/metrics/exposition.js';
+import { createExposition } from '../observability/metrics/exposition.js';
 import type { OwnEndpoint, OwnEndpointParts } from './own-endpoint.js';
 
 /** The options that the endpoint reads. */
@@ -14,9 +14,10 @@ export const metrics = {
   access: 'caller',
   isServed: ({ adminPort }: MetricsOptions) => adminPort === undefined,
   create({ metrics }: Pick<OwnEndpointParts, 'metrics'>): RouteHandlerMethod {
+    const exposition = createExposition(metrics.registry);
     return async (_request, reply) => {
       reply.type(metrics.registry.contentType);
-      return exposition(metrics.registry);
+      return exposition();
     };
   },
 } as const satisfies OwnEndpoint<MetricsOptions>;

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { oneAtATime } from './promises.js';
 import { type ReadFile, readAny, readRegular } from './read-file.js';
 
 /** A version of files that cannot be used, with the reasons. */
@@ -46,8 +47,6 @@ export async function follow<T extends object, P = string>({
   interval = 4_000,
 }: FollowOptions<T, P>): Promise<Followed<T> | Unusable<P>> {
   let seen: ReadonlyMap<string, string> = new Map();
-  let looking = Promise.resolve();
-  let next: Promise<void> | undefined;
   const loadNow = async (before?: T) => {
     const readings = new Map<string, Promise<Reading>>();
     const fingerprints = new Map<string, string>();
@@ -65,25 +64,15 @@ export async function follow<T extends object, P = string>({
   const first = await loadNow();
   if ('problems' in first) return first;
   let current: T = first;
-  const once = async () => {
+  // A look under way may have read a file before it changed.
+  const poll = oneAtATime(async () => {
     const looks = [...seen].map(async ([file, fingerprint]) => (await look(file)) === fingerprint);
     if (!(await Promise.all(looks)).includes(false) && !isStale()) return;
     const before = current;
     const result = await loadNow(before);
     if (!('problems' in result)) current = result;
     onChange(result, before);
-  };
-  const poll = () => {
-    // The look under way may have read a file before it changed.
-    next ??= looking
-      .catch(() => {})
-      .then(() => {
-        next = undefined;
-        looking = once();
-        return looking;
-      });
-    return next;
-  };
+  });
   const timer = setInterval(() => void poll(), interval).unref();
   return {
     get current() {

@@ -51,3 +51,20 @@ export async function withDeadline<T>(
     clearTimeout(timer);
   }
 }
+
+/** Runs something once at a time, whoever calls. Those who call during a run share the one after it. */
+export function oneAtATime<T>(run: () => Promise<T>): () => Promise<T> {
+  let running: Promise<unknown> = Promise.resolve();
+  let next: Promise<T> | undefined;
+  return () => {
+    next ??= running
+      .catch(() => {})
+      .then(() => {
+        next = undefined;
+        const result = run();
+        running = result;
+        return result;
+      });
+    return next;
+  };
+}

@@ -1,14 +1,20 @@
 import { setImmediate } from 'node:timers/promises';
 import { type Metric, Registry } from 'prom-client';
+import { oneAtATime } from '../../lib/promises.js';
 
 /** Samples that are written in one turn of the event loop: some 5 ms. Those of 500 clusters took 150 ms in one. */
 const samplesInOneTurn = 1_000;
 
-/** What a registry's metrics say now, in Prometheus' text format: the text of its `metrics()`. Requests go on while it is written. */
-export async function exposition(registry: Registry): Promise<string> {
-  const texts: string[] = [];
-  for (const metric of registry.getMetricsAsArray()) texts.push(await textOf(metric as unknown as Metric));
-  return texts.join('\n');
+/**
+ * Returns what writes a registry's metrics as they are then, in Prometheus' text format: the text of its `metrics()`. Requests go on while it
+ * is written. All who ask meanwhile get the same bytes of the next one: that of 500 clusters has 12 MB.
+ */
+export function createExposition(registry: Registry): () => Promise<Buffer> {
+  return oneAtATime(async () => {
+    const texts: string[] = [];
+    for (const metric of registry.getMetricsAsArray()) texts.push(await textOf(metric as unknown as Metric));
+    return Buffer.from(texts.join('\n'));
+  });
 }
 
 async function textOf(metric: Metric): Promise<string> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import * as prom from 'prom-client';
-import { exposition } from '../../../src/observability/metrics/exposition.js';
+import { createExposition } from '../../../src/observability/metrics/exposition.js';
 import { Histogram } from '../../../src/observability/metrics/hot-metrics.js';
 
 test('An exposition is the text of the registry, written 1,000 samples at a time', async () => {
@@ -25,8 +25,27 @@ test('An exposition is the text of the registry, written 1,000 samples at a time
       turns += 1;
     }
   })();
-  assert.equal(await exposition(registry), await registry.metrics());
+  assert.equal(String(await createExposition(registry)()), await registry.metrics());
   isWritten = true;
   await counting;
   assert.ok(turns >= 14, `${turns} turns of the event loop, for 14 pieces`);
+});
+
+test('Those who ask while an exposition is written share the next one, which says all that was before they asked', async () => {
+  const registry = new prom.Registry();
+  let reads = 0;
+  const collect = () => {
+    reads += 1;
+  };
+  new prom.Counter({ name: 'read_total', help: 'h', registers: [registry], collect });
+  const counter = new prom.Counter({ name: 'asked_total', help: 'h', registers: [registry] });
+  const exposition = createExposition(registry);
+  const first = exposition();
+  await setImmediate();
+  counter.inc();
+  const [one, ...others] = await Promise.all(Array.from({ length: 20 }, exposition));
+  assert.match(String(one), /^asked_total 1$/m);
+  assert.ok(others.every(other => other === one));
+  assert.equal(reads, 2);
+  assert.notEqual(await exposition(), await first);
 });

@@ -31,7 +31,14 @@ export class ChangingSource implements CredentialSource {
 
   get(): Credential | Promise<Credential> {
     if (this.#isClosed) return Promise.reject(new CredentialError('the cluster is no longer served'));
-    return this.#source.get();
+    const source = this.#source;
+    const credential = source.get();
+    if (!(credential instanceof Promise)) return credential;
+    return credential.catch((error: unknown) => {
+      // Another source has taken its place during the wait.
+      if (source !== this.#source) return this.get();
+      throw error;
+    });
   }
 
   refused(credential: Credential): Promise<void> {

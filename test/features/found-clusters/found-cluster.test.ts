@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { Endpoint } from '../../../src/clusters/endpoint.js';
+import type { Credential } from '../../../src/credentials/credential.js';
+import { ChangingSource } from '../../../src/features/found-clusters/changing-source.js';
 import { FoundCluster } from '../../../src/features/found-clusters/found-cluster.js';
 import { readFoundKubeconfig } from '../../../src/features/found-clusters/found-kubeconfig.js';
 import { regexpList } from '../../../src/guard/regexp-list.js';
+import { Deferred } from '../../../src/lib/promises.js';
 import { createCertificateAuthority } from '../../support/certificates/certificates.js';
 import { kubeconfigOf } from '../../support/found-clusters/found-objects.js';
 import { parsedValue } from '../../support/option-value.js';
@@ -90,4 +93,26 @@ describe('a found cluster', () => {
     await take('second');
     assert.deepEqual([cluster.problem, credential()], [undefined, { authorization: 'Bearer second' }]);
   });
+});
+
+it('who waits for a credential gets that of the source which takes its place, and else its error', async () => {
+  const waiting = () => {
+    const credential = new Deferred<Credential>();
+    const close = () => credential.reject(new Error('ended'));
+    return {
+      get: () => credential.promise,
+      refused: async () => {},
+      name: 'exec',
+      isLasting: false,
+      close,
+    } as const;
+  };
+  const source = new ChangingSource(waiting());
+  const credential = source.get();
+  const next = waiting();
+  source.replace(next);
+  source.replace({ ...waiting(), get: () => ({ authorization: 'Bearer next' }) });
+  assert.deepEqual(await credential, { authorization: 'Bearer next' });
+  source.replace(next);
+  await assert.rejects(async () => source.get(), /ended/);
 });

@@ -46,7 +46,7 @@ interface Use extends Lifetime {
  * If a new credential has expired by this machine's clock, it is used for this many milliseconds even so: the API server's clock decides, and
  * not every request may start a renewal.
  */
-const leastUse = 10_000;
+const expiredUse = 10_000;
 /**
  * After a 401 a credential is renewed at once, but not within so many milliseconds of the last renewal for that: the API server may refuse
  * each new one too.
@@ -76,9 +76,10 @@ export function createRenewedSource({
 
   const isBackingOff = (): boolean => failure !== undefined && failure.since.age < failure.pause;
 
-  const use = ({ credential, expiresAt }: ObtainedCredential, least = -Infinity): void => {
+  const use = ({ credential, expiresAt }: ObtainedCredential, ifExpired = 0): void => {
     const since = new Moment(clock);
-    current = { credential, ...planLifetime(Math.max((expiresAt ?? Infinity) - since.time, least)), since };
+    const left = (expiresAt ?? Infinity) - since.time;
+    current = { credential, ...planLifetime(left > 0 ? left : ifExpired), since };
     // After `close`, another source may report under the same name.
     if (!closing.signal.aborted) events.expires(name, toDate(expiresAt));
   };
@@ -87,7 +88,7 @@ export function createRenewedSource({
     const before = current?.credential;
     const credential = before !== undefined && isSameCredential(before, late) ? before : late;
     failure = undefined;
-    use({ credential, expiresAt }, leastUse);
+    use({ credential, expiresAt }, expiredUse);
     if (closing.signal.aborted) return credential;
     events.refreshed(name, 'success');
     events.log.info({ source: name, expires: toDate(expiresAt) }, `the ${name} credential was renewed`);

@@ -129,6 +129,22 @@ describe('a renewed source', () => {
     assert.equal(questions.length, 10);
   });
 
+  it('uses a new credential until its end, however near that is, and one that has expired on arrival for 10 s', async () => {
+    const source = create();
+    for (const [left, used] of [
+      [2_000, 2_000],
+      [0, 10_000],
+    ] as const) {
+      const waiting = source.get();
+      questions.at(-1)?.give({ credential: bearer(`${left}`), expiresAt: clock.now() + left });
+      await waiting;
+      clock.advance(used - 1);
+      assert.deepEqual(source.get(), bearer(`${left}`));
+      clock.advance(1);
+      assert.ok(source.get() instanceof Promise);
+    }
+  });
+
   it('keeps its credential while the renewal fails, tries again, and gives up when the credential ends', async () => {
     const source = create({ credential: bearer('a'), expiresAt: start + hour });
     source.get();

@@ -241,6 +241,7 @@ export async function createProgram(
       pluginPolicyFile({ env: env['KUBERC'], homedir }).then(file => {
         if (file !== undefined) logger.warn({ file }, ignoredPolicy);
       });
+      if (authentication !== undefined) constrainedImpersonation.follow(cluster);
       mayImpersonate?.().catch((error: Error) => {
         logger.warn({ reason: error.message }, 'callers cannot be impersonated');
       });

@@ -1,3 +1,4 @@
+import type { Cluster } from '../clusters/cluster.js';
 import { get, OwnRefusalError } from '../clusters/own-request.js';
 import type { Clock } from '../lib/clock.js';
 import { Moment } from '../lib/moment.js';
@@ -10,7 +11,7 @@ const lifetime = 10 * 60_000;
 type Server = AccessSource & { readonly host: string };
 
 /**
- * Which API servers have constrained impersonation (KEP-5284). Each is asked when that is first needed, and again after ten minutes. The question needs no right,
+ * Which API servers have constrained impersonation (KEP-5284). Each is asked once, and again after ten minutes. The question needs no right,
  * and is answered before any cache: the API server rejects a group without a user, and the words of the rejection differ.
  */
 export class ConstrainedImpersonation {
@@ -19,6 +20,14 @@ export class ConstrainedImpersonation {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** Asks the cluster's API server now, and each one that takes its place, so that no caller waits for the answer. */
+  follow(cluster: Server & Pick<Cluster, 'attach'>): void {
+    // Who needs the answer asks again.
+    const replaced = () => void this.isThere(cluster).catch(() => {});
+    cluster.attach({ close() {}, destroy() {}, replaced });
+    replaced();
   }
 
   /**

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import type { ClusterPart } from '../../src/clusters/cluster.js';
 import { ConstrainedImpersonation } from '../../src/reviews/constrained-impersonation.js';
+import { eventually } from '../support/eventually.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { type Answer, answeringPool } from '../support/transport/answering-pool.js';
 import { accessTo, endpoint } from '../support/transport/upstream-requests.js';
@@ -24,6 +26,7 @@ const before135 = {
 function clusterThatAnswers(...answers: readonly Answer[]) {
   const asked: (readonly string[])[] = [];
   const at = { now: endpoint };
+  const parts: ClusterPart[] = [];
   const pool = answeringPool(({ path, headers }) => {
     asked.push([path, ...headers.filter((_, index) => /^impersonate-/i.test(headers[index - 1] ?? ''))]);
     return answers[Math.min(asked.length, answers.length) - 1];
@@ -32,8 +35,13 @@ function clusterThatAnswers(...answers: readonly Answer[]) {
     host: 'h',
     access: () => accessTo(pool, { endpoint: at.now }),
     refused: async () => undefined,
+    attach: (part: ClusterPart) => parts.push(part),
   };
-  return { cluster, asked, at };
+  const replace = (server: string) => {
+    at.now = { ...endpoint, server };
+    for (const part of parts) part.replaced?.();
+  };
+  return { cluster, asked, at, replace };
 }
 
 it('an API server has constrained impersonation if its rejection of a group without a user says so', async () => {
@@ -75,4 +83,20 @@ it('an API server is asked once in ten minutes, another one at its address at on
   clock.advance(10 * 60_000);
   assert.equal(await found.isThere(cluster), true);
   assert.equal(asked.length, 5);
+});
+
+it('an API server is asked at the start, and another one that takes its place, and nobody hears of a failure', async () => {
+  const found = new ConstrainedImpersonation(new ManualClock(0));
+  const { cluster, asked, replace } = clusterThatAnswers(undefined, withIt, off);
+  found.follow(cluster);
+  await eventually('the first one is asked', () => asked.length === 1);
+  replace('another');
+  await eventually('the second one is asked', () => asked.length === 2);
+  assert.equal(await found.isThere(cluster), true);
+  replace('another');
+  assert.equal(await found.isThere(cluster), true, 'the same server with another credential');
+  assert.equal(asked.length, 2);
+  replace('a third');
+  assert.equal(await found.isThere(cluster), false);
+  assert.equal(asked.length, 3);
 });

@@ -2,12 +2,6 @@ import type { UserInfo } from '../kubernetes/user-info.js';
 import { type ImpersonationOverrides, isSet } from './overrides.js';
 import type { AuthInfo } from './types.js';
 
-/** A value, and where it comes from. */
-interface Stated<T> {
-  readonly value: T;
-  readonly where: string;
-}
-
 /**
  * Resolves the impersonation by client-go's rules: --as and --as-uid win over the kubeconfig's values, --as-group replaces its list of
  * groups, and --as-user-extra replaces its values for each key. As in client-go, uid, groups and extra need a user. A value that no header
@@ -15,84 +9,53 @@ interface Stated<T> {
  * as the API server reads them from client-go. Undefined without a user.
  */
 export function resolveImpersonation(
-  user: { readonly label: string; readonly value: AuthInfo },
-  overrides: ImpersonationOverrides,
+  { label, value: user }: { readonly label: string; readonly value: AuthInfo },
+  { as, asUid, asGroup = [], asUserExtra = [] }: ImpersonationOverrides,
   problems: string[],
 ): UserInfo | undefined {
-  const name = firstSet(overrides.as, '--as', user.value.as, `as of ${user.label}`);
-  const uid = firstSet(overrides.asUid, '--as-uid', user.value['as-uid'], `as-uid of ${user.label}`);
-  const groups = resolveGroups(user, overrides);
-  const extra = resolveExtra(user, overrides, problems);
-
-  for (const { value, where } of [name, uid]) checkValue(value, where, problems);
-  for (const value of groups.value) checkValue(value, groups.where, problems);
-  for (const [key, { value: values, where }] of extra) {
-    for (const value of values) checkValue(value, `${where}: a value of ${JSON.stringify(key)}`, problems);
+  const checked = (value: string, where: string): string => {
+    checkValue(value, where, problems);
+    return value;
+  };
+  const username = isSet(as) ? checked(as, '--as') : checked(user.as ?? '', `as of ${label}`);
+  const uid = isSet(asUid) ? checked(asUid, '--as-uid') : checked(user['as-uid'] ?? '', `as-uid of ${label}`);
+  const groups =
+    asGroup.length > 0
+      ? asGroup.map(group => checked(group, '--as-group'))
+      : (user['as-groups'] ?? []).map(group => checked(group, `as-groups of ${label}`));
+  const extra = new Map<string, readonly string[]>();
+  const add = (name: string, values: readonly string[], where: string): void => {
+    for (const value of values) checkValue(value, `${where}: a value of ${JSON.stringify(name)}`, problems);
+    const key = name.replace(/[A-Z]/g, letter => letter.toLowerCase());
+    extra.set(key, [...(extra.get(key) ?? []), ...values]);
+  };
+  const fromFlags = readPairs(asUserExtra, problems);
+  for (const [key, values] of Object.entries(user['as-user-extra'] ?? {})) {
+    const where = `as-user-extra of ${label}`;
+    if (key === '') problems.push(`${where} has an empty key`);
+    if (!fromFlags.has(key)) add(key, values, where);
   }
-  const hasMore = uid.value !== '' || groups.value.length > 0 || extra.size > 0;
-  if (name.value === '' && hasMore) {
+  for (const [key, values] of fromFlags) add(key, values, '--as-user-extra');
+
+  if (username !== '') return { username, uid: uid === '' ? undefined : uid, groups, extra };
+  if (uid !== '' || groups.length > 0 || extra.size > 0) {
     problems.push(
-      `${user.label} asks for a uid, groups or user-extra without impersonating a user; set as, or pass --as`,
+      `${label} asks for a uid, groups or user-extra without impersonating a user; set as, or pass --as`,
     );
   }
-  if (name.value === '') return undefined;
-  return {
-    username: name.value,
-    uid: uid.value === '' ? undefined : uid.value,
-    groups: groups.value,
-    extra: inLowerCase(extra),
-  };
+  return undefined;
 }
 
-function inLowerCase(extra: ReadonlyMap<string, Stated<readonly string[]>>): Map<string, readonly string[]> {
-  const merged = new Map<string, readonly string[]>();
-  for (const [key, { value }] of extra) {
-    const lower = key.replace(/[A-Z]/g, letter => letter.toLowerCase());
-    merged.set(lower, [...(merged.get(lower) ?? []), ...value]);
-  }
-  return merged;
-}
-
-function firstSet(
-  flag: string | undefined,
-  flagName: string,
-  field: string | undefined,
-  fieldName: string,
-): Stated<string> {
-  return isSet(flag) ? { value: flag, where: flagName } : { value: field ?? '', where: fieldName };
-}
-
-function resolveGroups(
-  user: { readonly label: string; readonly value: AuthInfo },
-  { asGroup = [] }: ImpersonationOverrides,
-): Stated<readonly string[]> {
-  if (asGroup.length > 0) return { value: asGroup, where: '--as-group' };
-  return { value: user.value['as-groups'] ?? [], where: `as-groups of ${user.label}` };
-}
-
-function resolveExtra(
-  user: { readonly label: string; readonly value: AuthInfo },
-  { asUserExtra = [] }: ImpersonationOverrides,
-  problems: string[],
-): Map<string, Stated<readonly string[]>> {
-  const where = `as-user-extra of ${user.label}`;
-  const extra = new Map<string, Stated<readonly string[]>>();
-  for (const [key, value] of Object.entries(user.value['as-user-extra'] ?? {})) {
-    if (key === '') problems.push(`${where} has an empty key`);
-    extra.set(key, { value, where });
-  }
-  const fromFlags = new Map<string, string[]>();
-  for (const [index, pair] of asUserExtra.entries()) {
+/** The values of `--as-user-extra` by their keys. */
+function readPairs(pairs: readonly string[], problems: string[]): Map<string, readonly string[]> {
+  const values = new Map<string, readonly string[]>();
+  for (const [index, pair] of pairs.entries()) {
     const end = pair.indexOf('=');
-    if (end < 1) {
-      problems.push(`--as-user-extra: value ${index + 1} of ${asUserExtra.length} is not KEY=VALUE`);
-      continue;
-    }
     const key = pair.slice(0, end);
-    fromFlags.set(key, [...(fromFlags.get(key) ?? []), pair.slice(end + 1)]);
+    if (end < 1) problems.push(`--as-user-extra: value ${index + 1} of ${pairs.length} is not KEY=VALUE`);
+    else values.set(key, [...(values.get(key) ?? []), pair.slice(end + 1)]);
   }
-  for (const [key, value] of fromFlags) extra.set(key, { value, where: '--as-user-extra' });
-  return extra;
+  return values;
 }
 
 /** RFC 9110, section 5.5: no control characters except the tab, and no space at either end, which receivers remove. */

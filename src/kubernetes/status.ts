@@ -45,6 +45,7 @@ export interface StatusErrorOptions extends ErrorOptions {
 
 /** A failure that the proxy answers itself. Any code that serves a request may throw it; one handler writes the answer. */
 export class StatusError extends Error {
+  override readonly name = 'StatusError';
   /** HTTP status code. */
   readonly code: number;
   /** Seconds after which the client may try again; undefined if that is not known. */

@@ -98,6 +98,7 @@ describe('a found cluster', () => {
 it('who waits for a credential gets that of the source which takes its place, and else its error', async () => {
   const waiting = () => {
     const credential = new Deferred<Credential>();
+    credential.promise.catch(() => {});
     const close = () => credential.reject(new Error('ended'));
     return {
       get: () => credential.promise,

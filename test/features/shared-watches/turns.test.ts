@@ -6,7 +6,7 @@ const turn = () => new Promise(setImmediate);
 
 describe('turns', () => {
   it('come in the order of the calls, and once for a caller that calls several times', () => {
-    const turns = new Turns();
+    const turns = new Turns(() => 0);
     const worked: string[] = [];
     const workers = ['a', 'b'].map(name => ({ work: () => void worked.push(name) }));
     for (const worker of [...workers, ...workers]) turns.call(worker);

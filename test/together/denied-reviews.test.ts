@@ -1,30 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { send } from '../e2e/leg.js';
-import { policyOf } from '../support/fake-api-server/rbac.js';
-import { startGateway } from '../support/proxy/stack.js';
-import { AskedWebhook } from '../support/upstreams/asked-webhook.js';
+import { as, deny, startWebhookGateway } from '../support/proxy/webhook-gateway.js';
 
-const webhook = await AskedWebhook.start(
-  { after },
-  { cacheAuthorizedRequests: false, cacheUnauthorizedRequests: false },
-);
-// The API server lets everybody do everything, but for whoever is called `nobody`.
-const everything = [
-  { apiGroups: ['*'], resources: ['*'], verbs: ['*'] },
-  { nonResourceURLs: ['*'], verbs: ['*'] },
-];
-const { proxy } = await startGateway(
-  { after },
-  {
-    tokenFile: 'alice-token,alice,7,"dev"\nlead-token,lead,,\nnobody-token,nobody,,\n',
-    server: { allow: policyOf(user => (user === 'nobody' ? [] : everything)) },
-    flags: [`--authorization-config=${webhook.file}`, '--allow-impersonation'],
-  },
-);
-
-const as = (token: string, ...more: readonly string[]) => [`Authorization: Bearer ${token}-token`, ...more];
-const deny = (reason: string) => ({ allowed: false, denied: true, reason });
+const { proxy, webhook } = await startWebhookGateway({ after });
 
 test('/-/rules says what a webhook decides', async () => {
   webhook.decide = ({ nonResourceAttributes }) =>

@@ -18,7 +18,7 @@ interface ActionParts {
 const off = 'open streams are ended here only with --admin-end-streams';
 const tooMany = 'say which streams: /streams?user=NAME, with cluster and kind if you like, or /streams/ID';
 
-/** Lists the open requests, and ends some and lists those. */
+/** Lists the open requests; ends some of them, and lists these. */
 export function createOperatorActions({ open, endsStreams, logger }: ActionParts): OperatorActions {
   const chosenBy = (query: URLSearchParams) => {
     const filter = readFilter(query);

@@ -3,31 +3,12 @@ import { after, afterEach, test } from 'node:test';
 import { health } from '../../../e2e/credential-probe.js';
 import { assertStatus, clientRequests, type Leg, legs, send } from '../../../e2e/leg.js';
 import { eventually, eventuallyPasses } from '../../../support/eventually.js';
-import { policyOf } from '../../../support/fake-api-server/rbac.js';
 import { scrapeOwn, sumOf } from '../../../support/proxy/own-metric.js';
 import { startGateway } from '../../../support/proxy/stack.js';
+import { as, deny, startWebhookGateway } from '../../../support/proxy/webhook-gateway.js';
 import { AskedWebhook } from '../../../support/upstreams/asked-webhook.js';
 
-const webhook = await AskedWebhook.start(
-  { after },
-  { ...{ timeout: '2s', cacheAuthorizedRequests: false, cacheUnauthorizedRequests: false } },
-);
-// The API server lets everybody do everything, but for whoever is called `nobody`.
-const everything = [
-  { apiGroups: ['*'], resources: ['*'], verbs: ['*'] },
-  { nonResourceURLs: ['*'], verbs: ['*'] },
-];
-const { proxy, server } = await startGateway(
-  { after },
-  {
-    tokenFile: 'alice-token,alice,7,"dev"\nlead-token,lead,,\nnobody-token,nobody,,\n',
-    server: { allow: policyOf(user => (user === 'nobody' ? [] : everything)) },
-    flags: [`--authorization-config=${webhook.file}`, '--allow-impersonation'],
-  },
-);
-
-const as = (token: string, ...more: readonly string[]) => [`Authorization: Bearer ${token}-token`, ...more];
-const deny = (reason: string) => ({ allowed: false, denied: true, reason });
+const { proxy, server, webhook } = await startWebhookGateway({ after });
 const pod = '/api/v1/namespaces/default/pods/web-0';
 let seen = 0;
 /** The clients' requests that have reached the API server since the last call. */

@@ -3,7 +3,7 @@ import { after, test } from 'node:test';
 import { send } from '../e2e/leg.js';
 import { as, deny, startWebhookGateway } from '../support/proxy/webhook-gateway.js';
 
-const { proxy, webhook } = await startWebhookGateway({ after });
+const { proxy, webhook } = await startWebhookGateway({ after }, '--authorization-config');
 
 test('/-/rules says what a webhook decides', async () => {
   webhook.decide = ({ nonResourceAttributes }) =>

@@ -11,15 +11,17 @@ const everything = [
 /**
  * Starts a gateway with a webhook that is asked about each request of alice, lead and nobody. The API server lets everybody do everything, but
  * for whoever is called `nobody`. It ends with the scope.
+ *
+ * @param flag The flag for the file that names the webhook.
  */
-export async function startWebhookGateway(scope: Scope) {
+export async function startWebhookGateway(scope: Scope, flag: string) {
   const webhook = await AskedWebhook.start(scope, {
     ...{ timeout: '2s', cacheAuthorizedRequests: false, cacheUnauthorizedRequests: false },
   });
   const gateway = await startGateway(scope, {
     tokenFile: 'alice-token,alice,7,"dev"\nlead-token,lead,,\nnobody-token,nobody,,\n',
     server: { allow: policyOf(user => (user === 'nobody' ? [] : everything)) },
-    flags: [`--authorization-config=${webhook.file}`, '--allow-impersonation'],
+    flags: [`${flag}=${webhook.file}`, '--allow-impersonation'],
   });
   return { ...gateway, webhook };
 }

@@ -8,7 +8,7 @@ import { startGateway } from '../../../support/proxy/stack.js';
 import { as, deny, startWebhookGateway } from '../../../support/proxy/webhook-gateway.js';
 import { AskedWebhook } from '../../../support/upstreams/asked-webhook.js';
 
-const { proxy, server, webhook } = await startWebhookGateway({ after });
+const { proxy, server, webhook } = await startWebhookGateway({ after }, '--authorization-config');
 const pod = '/api/v1/namespaces/default/pods/web-0';
 let seen = 0;
 /** The clients' requests that have reached the API server since the last call. */
